@@ -1,0 +1,1 @@
+"""How results are judged: arrays in, numbers and axes out."""

@@ -1,0 +1,1 @@
+"""Scikit-learn transformers and imbalanced-learn samplers for transaction tables."""

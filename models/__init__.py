@@ -1,0 +1,1 @@
+"""What is learned: autoencoder, variational autoencoder and semi-supervised GAN."""

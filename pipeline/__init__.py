@@ -1,0 +1,1 @@
+"""The edge of Counterfoil: reading, writing, tracking and the command line."""
