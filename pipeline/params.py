@@ -1,0 +1,387 @@
+"""params.yaml as frozen, typed sections; a key that is unknown or wrong is an error naming it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from pipeline.errors import ParamsError
+
+Count = Annotated[int, Field(ge=1)]
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Share = Annotated[float, Field(ge=0, le=1)]
+OpenShare = Annotated[float, Field(gt=0, lt=1)]
+Rate = Annotated[float, Field(ge=0, lt=1)]
+Units = Annotated[tuple[Count, ...], Field(strict=False)]
+ScalingMethod = Literal["min_max", "standard", "robust", "arcsinh"]
+Optimizer = Literal["adam", "adamw", "rmsprop"]
+OutputActivation = Literal["linear", "sigmoid", "tanh"]
+SGANInput = Literal["autoencoder_code", "reconstruction_error", "vae_code"]
+
+
+class Section(BaseModel):
+    """One section of params.yaml: no defaults, no unknown keys, no silent conversions."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class SimulatedParams(Section):
+    """`data.simulated`: the built-in simulator."""
+
+    n_rows: Annotated[int, Field(ge=100)]
+    fraud_rate: OpenShare
+    drift: NonNegative
+    n_days: Positive
+    seed: Seed
+
+
+class OpenMLParams(Section):
+    """`data.openml`: a data set of openml.org."""
+
+    id: Count
+    cache: str
+
+
+class DataParams(Section):
+    """`data`: where transactions come from and what their columns mean."""
+
+    source: Literal["simulated", "file", "openml"]
+    path: str
+    label: str
+    time: str | None
+    amount: str | None
+    features: Literal["auto"] | Annotated[tuple[str, ...], Field(strict=False, min_length=1)]
+    simulated: SimulatedParams
+    openml: OpenMLParams
+
+
+class IngestParams(Section):
+    """`ingest`: what happens to rows that cannot be used."""
+
+    on_bad_rows: Literal["error", "quarantine"]
+
+
+class SplitParams(Section):
+    """`split`: training, validation and test part, and the label budget."""
+
+    method: Literal["stratified", "time"]
+    validation_fraction: OpenShare
+    test_fraction: OpenShare
+    delay_days: NonNegative
+    n_labelled_frauds: Count | None
+    n_labelled_genuine: Count | None
+    seed: Seed
+
+    @model_validator(mode="after")
+    def _leave_rows_for_training(self) -> SplitParams:
+        held_out = self.validation_fraction + self.test_fraction
+        if held_out >= 1:
+            raise ValueError(
+                f"validation_fraction + test_fraction = {held_out:g} leaves no training rows; "
+                "their sum must be below 1"
+            )
+        return self
+
+
+class ScaleParams(Section):
+    """`scale`: how each column is scaled."""
+
+    method: ScalingMethod
+    columns: dict[str, ScalingMethod]
+
+
+class AutoencoderParams(Section):
+    """`autoencoder`: architecture and training."""
+
+    hidden_units: Units
+    latent_dim: Count
+    code_activation: str
+    output_activation: OutputActivation
+    input_noise: NonNegative
+    optimizer: Optimizer
+    learning_rate: Positive
+    batch_size: Count
+    epochs: Count
+    seed: Seed
+
+
+class VAEParams(Section):
+    """`vae`: architecture, loss and training."""
+
+    hidden_units: Units
+    latent_dim: Count
+    hidden_activation: str
+    output_activation: OutputActivation
+    reconstruction_loss: Literal["squared_error", "binary_crossentropy"]
+    beta: NonNegative
+    beta_warmup_epochs: Annotated[int, Field(ge=0)]
+    optimizer: Optimizer
+    learning_rate: Positive
+    batch_size: Count
+    epochs: Count
+    seed: Seed
+
+    @model_validator(mode="after")
+    def _match_loss_to_output(self) -> VAEParams:
+        if self.reconstruction_loss == "binary_crossentropy" and self.output_activation != (
+            "sigmoid"
+        ):
+            raise ValueError(
+                "reconstruction_loss: binary_crossentropy needs output_activation: sigmoid "
+                f"(and scale.method: min_max), got {self.output_activation}"
+            )
+        return self
+
+
+class AugmentParams(Section):
+    """`augment`: how training frauds are multiplied."""
+
+    method: Literal["vae", "smote", "borderline_smote", "adasyn", "random", "none"]
+    sampling_strategy: Annotated[float, Field(gt=0, le=1)]
+    generation: Literal["posterior", "prior", "interpolation"]
+    n_neighbors: Count
+    seed: Seed
+
+
+class SGANParams(Section):
+    """`sgan`: the classifier; all but `inputs` and the last two are `SGANClassifier` arguments."""
+
+    inputs: Annotated[tuple[SGANInput, ...], Field(strict=False)]
+    n_members: Count
+    epochs: Count
+    steps_per_epoch: Count
+    batch_size: Annotated[int, Field(ge=2)]
+    fraud_share: OpenShare | None
+    noise_dim: Count
+    generator_units: Units
+    discriminator_units: Units
+    normalization: Literal["none", "batch", "layer"]
+    spectral_norm: bool
+    dropout: Rate
+    generator_dropout: Rate
+    real_fake_head: Literal["shared", "separate"]
+    optimizer: Optimizer
+    learning_rate: Positive
+    generator_learning_rate: Positive
+    beta_1: Rate
+    weight_decay: NonNegative
+    clip_norm: Positive | None
+    ema_decay: Rate
+    unsupervised_weight: NonNegative
+    feature_matching_weight: NonNegative
+    real_label: Annotated[float, Field(gt=0.5, le=1)]
+    label_noise: Annotated[float, Field(ge=0, lt=0.5)]
+    input_noise: NonNegative
+    replay_share: Rate
+    separate_batches: bool
+    challenge_augmentation: bool
+    seed: Seed
+
+
+class EvaluateParams(Section):
+    """`evaluate`: at which fraud rate, with which threshold and how many resamples."""
+
+    prevalence: OpenShare | None
+    threshold: Literal["f1", "alerts", "precision"]
+    threshold_value: OpenShare | None
+    n_resamples: Annotated[int, Field(ge=100)]
+    seed: Seed
+
+    @model_validator(mode="after")
+    def _match_value_to_rule(self) -> EvaluateParams:
+        if (self.threshold == "f1") != (self.threshold_value is None):
+            raise ValueError(
+                "threshold_value must be null for threshold: f1, and a share between 0 and 1 "
+                f"for alerts or precision; got threshold: {self.threshold}, "
+                f"threshold_value: {self.threshold_value}"
+            )
+        return self
+
+
+class TrackingParams(Section):
+    """`tracking`: what MLflow is told; the server comes from MLFLOW_TRACKING_URI."""
+
+    experiment: Annotated[str, Field(min_length=1)]
+    system_metrics: bool
+
+
+class Params(Section):
+    """The whole of params.yaml."""
+
+    device: Literal["auto", "cpu", "gpu"]
+    mode: Literal["deterministic", "fast"]
+    data: DataParams
+    ingest: IngestParams
+    split: SplitParams
+    scale: ScaleParams
+    autoencoder: AutoencoderParams
+    vae: VAEParams
+    augment: AugmentParams
+    sgan: SGANParams
+    evaluate: EvaluateParams
+    tracking: TrackingParams
+
+    def flatten(self) -> dict[str, Any]:
+        """Return all values under dotted keys, e.g. ``{"sgan.learning_rate": 0.001}``."""
+        return dict(_flatten(self.model_dump(mode="json")))
+
+
+def load_params(path: Path, overrides: Mapping[str, Any] | None = None) -> Params:
+    """Read and check params.yaml.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    overrides : mapping, optional
+        Values under dotted keys that replace those of the file, see `read_overrides`.
+
+    Raises
+    ------
+    ParamsError
+        If the file is missing or no YAML, or if a key is unknown, missing, of the wrong type
+        or out of range; the message names file and key.
+    """
+    return check_params(merge_overrides(read_yaml(path), overrides or {}, path.name), path.name)
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """Read a YAML file whose top level is a mapping."""
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ParamsError(
+            f"{path} does not exist; run from a folder with params.yaml, or name it with --params"
+        ) from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ParamsError(f"{path} is not readable as YAML: {error}") from error
+    if not isinstance(content, dict):
+        raise ParamsError(f"{path} must hold sections (key: value), got {type(content).__name__}")
+    return content
+
+
+def read_overrides(assignments: Iterable[str], preset: Path | None = None) -> dict[str, Any]:
+    """Turn a preset file and ``section.key=value`` texts into values under dotted keys.
+
+    Later ones win; assignments win over the preset. Values are read as YAML.
+    """
+    overrides = dict(_flatten(read_yaml(preset))) if preset else {}
+    for assignment in assignments:
+        key, sign, text = assignment.partition("=")
+        if not sign or not key.strip():
+            raise ParamsError(f"-S {assignment}: expected section.key=value")
+        try:
+            overrides[key.strip()] = yaml.safe_load(text)
+        except yaml.YAMLError as error:
+            raise ParamsError(f"-S {assignment}: the value is not YAML: {error}") from error
+    return overrides
+
+
+def merge_overrides(
+    content: dict[str, Any], overrides: Mapping[str, Any], origin: str
+) -> dict[str, Any]:
+    """Return the content of params.yaml with the values under dotted keys put in.
+
+    Raises
+    ------
+    ParamsError
+        If an override names a key that the content does not have.
+    """
+    merged = _copy(content)
+    for dotted, value in overrides.items():
+        *sections, key = dotted.split(".")
+        place: Any = merged
+        for section in sections:
+            place = place.get(section) if isinstance(place, dict) else None
+        known = isinstance(place, dict) and key in place
+        # `scale.columns` is the one section whose keys are the user's own.
+        if not known and sections != ["scale", "columns"]:
+            raise ParamsError(f"{origin} has no key {dotted}{_suggest(dotted, content)}")
+        place[key] = value
+    return merged
+
+
+def check_params(content: Mapping[str, Any], origin: str = "params.yaml") -> Params:
+    """Check the content of params.yaml against the typed sections."""
+    try:
+        return Params.model_validate(content)
+    except ValidationError as error:
+        lines = [_explain(origin, detail, content) for detail in error.errors()]
+        raise ParamsError("\n".join(lines)) from None
+
+
+def _explain(origin: str, detail: Any, content: Mapping[str, Any]) -> str:
+    """Say in one line which key is wrong, what was expected and what came."""
+    known = set(_flatten_keys(content))
+    # pydantic appends the tried variant of a union to the location; keep what the file has.
+    parts = [str(part) for part in detail["loc"]]
+    if detail["type"] == "missing":
+        return f"{origin}: {'.'.join(parts)} is missing; docs/parameters.md gives its default"
+    while len(parts) > 1 and ".".join(parts) not in known:
+        parts.pop()
+    key = ".".join(parts)
+    if detail["type"] == "extra_forbidden":
+        return f"{origin}: {key} is not a known key{_suggest(key, _template())}"
+    message = detail["msg"].removeprefix("Value error, ")
+    value = detail["input"]
+    if detail["type"] == "value_error":
+        return f"{origin}: {key}: {message}"
+    hint = ""
+    if isinstance(value, str) and _looks_numeric(value):
+        hint = f" (YAML reads {value} as text; write it as {float(value):.1e})"
+    return f"{origin}: {key}: {message[0].lower()}{message[1:]}, got {value!r}{hint}"
+
+
+def _suggest(key: str, content: Mapping[str, Any]) -> str:
+    """Return a hint at the most similar known key, or nothing."""
+    from difflib import get_close_matches
+
+    matches = get_close_matches(key, list(_flatten_keys(content)), n=1)
+    return f"; did you mean {matches[0]}?" if matches else ""
+
+
+def _template() -> dict[str, Any]:
+    """Return the tree of known keys, for suggestions."""
+
+    def tree(section: type[BaseModel]) -> dict[str, Any]:
+        return {
+            name: tree(field.annotation)
+            if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)
+            else None
+            for name, field in section.model_fields.items()
+        }
+
+    return tree(Params)
+
+
+def _flatten(content: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, Any]]:
+    for key, value in content.items():
+        if isinstance(value, Mapping) and value:
+            yield from _flatten(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
+def _flatten_keys(content: Mapping[str, Any], prefix: str = "") -> Iterable[str]:
+    for key, value in content.items():
+        yield f"{prefix}{key}"
+        if isinstance(value, Mapping):
+            yield from _flatten_keys(value, f"{prefix}{key}.")
+
+
+def _copy(value: Any) -> Any:
+    return {key: _copy(part) for key, part in value.items()} if isinstance(value, dict) else value
+
+
+def _looks_numeric(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
