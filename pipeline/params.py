@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from pipeline.errors import ParamsError
+from pipeline.params_file import explain, flatten, merge_overrides, read_yaml
 
 Count = Annotated[int, Field(ge=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
@@ -48,6 +48,15 @@ class OpenMLParams(Section):
     cache: str
 
 
+def _read_features(value: Any) -> Any:
+    """Accept ``auto`` or a list of names; a union would complain once for each variant."""
+    if value == "auto":
+        return value
+    if isinstance(value, list) and value and all(isinstance(name, str) for name in value):
+        return tuple(value)
+    raise ValueError(f"expected auto or a list of column names, got {value!r}")
+
+
 class DataParams(Section):
     """`data`: where transactions come from and what their columns mean."""
 
@@ -56,7 +65,8 @@ class DataParams(Section):
     label: str
     time: str | None
     amount: str | None
-    features: Literal["auto"] | Annotated[tuple[str, ...], Field(strict=False, min_length=1)]
+    features: Annotated[Literal["auto"] | tuple[str, ...], BeforeValidator(_read_features)]
+    ignored: Annotated[tuple[str, ...], Field(strict=False)]
     simulated: SimulatedParams
     openml: OpenMLParams
 
@@ -229,7 +239,7 @@ class Params(Section):
 
     def flatten(self) -> dict[str, Any]:
         """Return all values under dotted keys, e.g. ``{"sgan.learning_rate": 0.001}``."""
-        return dict(_flatten(self.model_dump(mode="json")))
+        return dict(flatten(self.model_dump(mode="json")))
 
 
 def load_params(path: Path, overrides: Mapping[str, Any] | None = None) -> Params:
@@ -240,7 +250,8 @@ def load_params(path: Path, overrides: Mapping[str, Any] | None = None) -> Param
     path : Path
         The file.
     overrides : mapping, optional
-        Values under dotted keys that replace those of the file, see `read_overrides`.
+        Values under dotted keys that replace those of the file, see
+        `pipeline.params_file.read_overrides`.
 
     Raises
     ------
@@ -251,137 +262,26 @@ def load_params(path: Path, overrides: Mapping[str, Any] | None = None) -> Param
     return check_params(merge_overrides(read_yaml(path), overrides or {}, path.name), path.name)
 
 
-def read_yaml(path: Path) -> dict[str, Any]:
-    """Read a YAML file whose top level is a mapping."""
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ParamsError(
-            f"{path} does not exist; run from a folder with params.yaml, or name it with --params"
-        ) from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ParamsError(f"{path} is not readable as YAML: {error}") from error
-    if not isinstance(content, dict):
-        raise ParamsError(f"{path} must hold sections (key: value), got {type(content).__name__}")
-    return content
-
-
-def read_overrides(assignments: Iterable[str], preset: Path | None = None) -> dict[str, Any]:
-    """Turn a preset file and ``section.key=value`` texts into values under dotted keys.
-
-    Later ones win; assignments win over the preset. Values are read as YAML.
-    """
-    overrides = dict(_flatten(read_yaml(preset))) if preset else {}
-    for assignment in assignments:
-        key, sign, text = assignment.partition("=")
-        if not sign or not key.strip():
-            raise ParamsError(f"-S {assignment}: expected section.key=value")
-        try:
-            overrides[key.strip()] = yaml.safe_load(text)
-        except yaml.YAMLError as error:
-            raise ParamsError(f"-S {assignment}: the value is not YAML: {error}") from error
-    return overrides
-
-
-def merge_overrides(
-    content: dict[str, Any], overrides: Mapping[str, Any], origin: str
-) -> dict[str, Any]:
-    """Return the content of params.yaml with the values under dotted keys put in.
+def check_params(content: Mapping[str, Any], origin: str = "params.yaml") -> Params:
+    """Check the content of params.yaml against the typed sections.
 
     Raises
     ------
     ParamsError
-        If an override names a key that the content does not have.
+        One line for each key that is wrong.
     """
-    merged = _copy(content)
-    for dotted, value in overrides.items():
-        *sections, key = dotted.split(".")
-        place: Any = merged
-        for section in sections:
-            place = place.get(section) if isinstance(place, dict) else None
-        known = isinstance(place, dict) and key in place
-        # `scale.columns` is the one section whose keys are the user's own.
-        if not known and sections != ["scale", "columns"]:
-            raise ParamsError(f"{origin} has no key {dotted}{_suggest(dotted, content)}")
-        place[key] = value
-    return merged
-
-
-def check_params(content: Mapping[str, Any], origin: str = "params.yaml") -> Params:
-    """Check the content of params.yaml against the typed sections."""
     try:
         return Params.model_validate(content)
     except ValidationError as error:
-        lines = [_explain(origin, detail, content) for detail in error.errors()]
-        raise ParamsError("\n".join(lines)) from None
+        known = list(known_keys())
+        lines = (explain(origin, detail, content, known) for detail in error.errors())
+        # Several items of one list may be wrong in the same way; once is enough.
+        raise ParamsError("\n".join(dict.fromkeys(lines))) from None
 
 
-def _explain(origin: str, detail: Any, content: Mapping[str, Any]) -> str:
-    """Say in one line which key is wrong, what was expected and what came."""
-    known = set(_flatten_keys(content))
-    # pydantic appends the tried variant of a union to the location; keep what the file has.
-    parts = [str(part) for part in detail["loc"]]
-    if detail["type"] == "missing":
-        return f"{origin}: {'.'.join(parts)} is missing; docs/parameters.md gives its default"
-    while len(parts) > 1 and ".".join(parts) not in known:
-        parts.pop()
-    key = ".".join(parts)
-    if detail["type"] == "extra_forbidden":
-        return f"{origin}: {key} is not a known key{_suggest(key, _template())}"
-    message = detail["msg"].removeprefix("Value error, ")
-    value = detail["input"]
-    if detail["type"] == "value_error":
-        return f"{origin}: {key}: {message}"
-    hint = ""
-    if isinstance(value, str) and _looks_numeric(value):
-        hint = f" (YAML reads {value} as text; write it as {float(value):.1e})"
-    return f"{origin}: {key}: {message[0].lower()}{message[1:]}, got {value!r}{hint}"
-
-
-def _suggest(key: str, content: Mapping[str, Any]) -> str:
-    """Return a hint at the most similar known key, or nothing."""
-    from difflib import get_close_matches
-
-    matches = get_close_matches(key, list(_flatten_keys(content)), n=1)
-    return f"; did you mean {matches[0]}?" if matches else ""
-
-
-def _template() -> dict[str, Any]:
-    """Return the tree of known keys, for suggestions."""
-
-    def tree(section: type[BaseModel]) -> dict[str, Any]:
-        return {
-            name: tree(field.annotation)
-            if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)
-            else None
-            for name, field in section.model_fields.items()
-        }
-
-    return tree(Params)
-
-
-def _flatten(content: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, Any]]:
-    for key, value in content.items():
-        if isinstance(value, Mapping) and value:
-            yield from _flatten(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", value
-
-
-def _flatten_keys(content: Mapping[str, Any], prefix: str = "") -> Iterable[str]:
-    for key, value in content.items():
-        yield f"{prefix}{key}"
-        if isinstance(value, Mapping):
-            yield from _flatten_keys(value, f"{prefix}{key}.")
-
-
-def _copy(value: Any) -> Any:
-    return {key: _copy(part) for key, part in value.items()} if isinstance(value, dict) else value
-
-
-def _looks_numeric(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
+def known_keys(section: type[BaseModel] = Params, prefix: str = "") -> Iterable[str]:
+    """Yield every dotted key that params.yaml may have, those of sections included."""
+    for name, field in section.model_fields.items():
+        yield f"{prefix}{name}"
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            yield from known_keys(field.annotation, f"{prefix}{name}.")
