@@ -52,7 +52,7 @@ def _read_features(value: Any) -> Any:
     """Accept ``auto`` or a list of names; a union would complain once for each variant."""
     if value == "auto":
         return value
-    if isinstance(value, list) and value and all(isinstance(name, str) for name in value):
+    if isinstance(value, (list, tuple)) and value and all(isinstance(name, str) for name in value):
         return tuple(value)
     raise ValueError(f"expected auto or a list of column names, got {value!r}")
 
