@@ -1,0 +1,112 @@
+"""Reading of one transaction table from a CSV or Parquet file."""
+
+from __future__ import annotations
+
+import csv
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipeline.errors import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SUFFIXES = (".csv", ".parquet")
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """Read one CSV (comma, UTF-8, a header) or Parquet file with all its columns.
+
+    Raises
+    ------
+    InputError
+        If the file is empty, truncated or otherwise damaged, not UTF-8, or names a column twice.
+    """
+    try:
+        if path.stat().st_size == 0:
+            raise InputError(f"{path} is empty (0 bytes); check the export that made it")
+        if path.suffix.lower() == ".parquet":
+            return _read_parquet(path)
+        return _read_csv(path)
+    except UnicodeDecodeError as error:
+        raise InputError(
+            f"{path} is not UTF-8 text (byte {error.object[error.start]:#04x} at position "
+            f"{error.start}); save it as UTF-8 or as Parquet"
+        ) from error
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror or error}") from error
+
+
+def _read_parquet(path: Path) -> pd.DataFrame:
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    try:
+        table = parquet.read_table(path, partitioning=None)
+        _check_names(path, table.schema.names)
+        frame = table.to_pandas()
+    except (pa.ArrowException, OSError) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(
+            f"{path} is not a whole Parquet file ({reason}); it may be truncated: copy or export "
+            "it again"
+        ) from error
+    # A named index is a column that pandas set aside.
+    return frame.reset_index(drop=frame.index.names == [None])
+
+
+def _read_csv(path: Path) -> pd.DataFrame:
+    import pandas as pd
+
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        header = next(csv.reader(file), [])
+    _check_names(path, header)
+    try:
+        with warnings.catch_warnings():
+            # pandas warns, and goes on, where a row is longer than the header.
+            warnings.simplefilter("error", pd.errors.ParserWarning)
+            return pd.read_csv(
+                path,
+                encoding="utf-8-sig",
+                **exact_numbers(),
+                index_col=False,
+                low_memory=False,
+            )
+    except (pd.errors.ParserError, pd.errors.ParserWarning, pd.errors.EmptyDataError) as error:
+        reason = str(error).removeprefix("Error tokenizing data. C error: ").strip()
+        raise InputError(
+            f"{path} is not a regular CSV file ({reason}); expected a header and rows with "
+            f"{len(header)} values separated by commas; correct or export it again"
+        ) from error
+
+
+def exact_numbers() -> dict[str, Any]:
+    """Return what `pandas.read_csv` needs to read the same numbers as Parquet, to the last bit."""
+    import pandas as pd
+
+    # From 3.1 on pandas is always exact, and warns if it is asked to be.
+    is_always_exact = tuple(map(int, pd.__version__.split(".")[:2])) >= (3, 1)
+    return {} if is_always_exact else {"float_precision": "round_trip"}
+
+
+def _check_names(path: Path, names: Sequence[str]) -> None:
+    """Refuse a header with doubles or gaps, or one that another separator holds together."""
+    if len(names) == 1 and any(separator in names[0] for separator in ";\t|"):
+        raise InputError(
+            f"{path} seems to use another separator: its header is one name, {names[0][:60]!r}; "
+            "expected values separated by commas"
+        )
+    doubles = sorted({name for name in names if names.count(name) > 1})
+    if doubles:
+        raise InputError(
+            f"{path} has columns named twice: {', '.join(doubles)}; expected every name once; "
+            "rename or remove one"
+        )
+    if any(not name.strip() for name in names):
+        position = [bool(name.strip()) for name in names].index(False) + 1
+        raise InputError(
+            f"{path} has a column without a name (column {position} of {len(names)}); name it, "
+            "or export without the row index"
+        )
