@@ -1,0 +1,210 @@
+"""The command line: parses arguments, configures logging and delegates."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NoReturn, TypeVar
+
+import click
+
+from pipeline.errors import CounterfoilError
+
+logger = logging.getLogger(__name__)
+
+OUR_PACKAGES = ("pipeline", "features", "models", "evaluation")
+INTERRUPTED = 130
+TERMINATED = 143
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def _set_level(level: int) -> Callable[[click.Context, click.Parameter, bool], None]:
+    def callback(_context: click.Context, _option: click.Parameter, wanted: bool) -> None:
+        if wanted:
+            for name in OUR_PACKAGES:
+                logging.getLogger(name).setLevel(level)
+
+    return callback
+
+
+def logging_options(command: Command) -> Command:
+    """Give a command ``--quiet`` and ``--verbose``."""
+    for name, level, text in (
+        ("--verbose", logging.DEBUG, "Log more."),
+        ("--quiet", logging.WARNING, "Log warnings and errors only."),
+    ):
+        command = click.option(
+            name, is_flag=True, expose_value=False, callback=_set_level(level), help=text
+        )(command)
+    return command
+
+
+def _version(context: click.Context, _option: click.Parameter, wanted: bool) -> None:
+    if not wanted or context.resilient_parsing:
+        return
+    from pipeline.version import version
+
+    click.echo(f"counterfoil {version()}")
+    context.exit()
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.option(
+    "--version",
+    is_flag=True,
+    expose_value=False,
+    is_eager=True,
+    callback=_version,
+    help="Show the version and exit.",
+)
+def cli() -> None:
+    """Counterfoil: a staged fraud-detection pipeline with generative augmentation."""
+
+
+@cli.command()
+@click.argument("stage", required=False)
+@click.option("--from", "from_stage", metavar="STAGE", help="Run STAGE and all after it again.")
+@click.option("--force", is_flag=True, help="Run every stage, changed or not.")
+@click.option("--dry-run", is_flag=True, help="Only say which stages would run, and why.")
+@click.option("--no-cache", is_flag=True, help="Run every stage without DVC and git.")
+@click.option(
+    "--workdir",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="With --no-cache: where artifacts/ and mlflow.db go.  [default: .]",
+)
+@click.option("--preset", metavar="NAME|FILE", help="Values of presets/NAME.yaml, for this run.")
+@click.option(
+    "-S", "assignments", metavar="KEY=VALUE", multiple=True, help="Another value, for this run."
+)
+@click.option(
+    "--params",
+    "params_file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Read this file instead of ./params.yaml.",
+)
+@click.option("--no-tracking", is_flag=True, help="Leave MLflow out.")
+@logging_options
+def run(
+    stage: str | None, dry_run: bool, no_cache: bool, workdir: Path | None, no_tracking: bool,
+    **options: Any,
+) -> None:  # fmt: skip
+    """Run the stages that are stale; with STAGE, that one and those it needs.
+
+    DVC decides what is stale, as in `dvc repro`, and both share dvc.lock. Values come from
+    params.yaml, then --preset, then -S.
+
+    Example: counterfoil run --preset creditcard -S sgan.epochs=10
+    """
+    from pipeline.errors import UsageError
+    from pipeline.run import RunRequest
+    from pipeline.run import plan as plan_stages
+    from pipeline.run import run as run_stages
+    from pipeline.summary import plan_table, summarize
+
+    if workdir is not None and not no_cache:
+        raise UsageError("--workdir needs --no-cache: with DVC, artifacts lie beside dvc.yaml")
+    request = RunRequest(
+        stage=stage, use_dvc=not no_cache, workdir=workdir or Path(), tracking=not no_tracking,
+        **options,
+    )  # fmt: skip
+    if dry_run:
+        click.echo(plan_table(plan_stages(request)))
+        return
+    outcome = run_stages(request)
+    if not outcome.finished and not outcome.restored:
+        logger.info("nothing to do: every stage is up to date")
+    summary = "" if stage else summarize(outcome.artifacts)
+    if summary:
+        click.echo(summary)
+
+
+@cli.command()
+@click.argument("name")
+@click.option("--no-tracking", is_flag=True, help="Leave MLflow out.")
+@logging_options
+def stage(name: str, no_tracking: bool) -> None:
+    """Run stage NAME alone, whatever is stale (`dvc repro` calls this)."""
+    from pipeline.run import run_one_stage
+
+    run_one_stage(name, Path(), tracking=not no_tracking)
+
+
+@cli.command()
+@click.option("--rows", type=click.IntRange(min=1), required=True, help="Transactions.")
+@click.option(
+    "--fraud-rate",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    default=0.00167,
+    show_default=True,
+    help="Share of frauds.",
+)
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+@click.option(
+    "--drift",
+    type=click.FloatRange(min=0),
+    default=0.0,
+    show_default=True,
+    help="Change over time.",
+)
+@click.option(
+    "--out", type=click.Path(path_type=Path, dir_okay=False), required=True, help=".csv or .parquet"
+)
+@logging_options
+def simulate(rows: int, fraud_rate: float, seed: int, drift: float, out: Path) -> None:
+    """Write simulated transactions to a CSV or Parquet file."""
+    from pipeline.simulate import simulate as write_simulated
+
+    write_simulated(out, n_rows=rows, fraud_rate=fraud_rate, seed=seed, drift=drift)
+
+
+@cli.command()
+@click.argument("model")
+@click.argument("source", metavar="INPUT", type=click.Path(path_type=Path))
+@click.option(
+    "--out", type=click.Path(path_type=Path, dir_okay=False), required=True, help=".csv or .parquet"
+)
+@logging_options
+def score(model: str, source: Path, out: Path) -> None:
+    """Score the transactions in INPUT with MODEL: a folder, a run or a registry name.
+
+    Writes the columns `score` (probability of fraud) and `decision` (0/1) beside the others.
+    """
+    from pipeline.score import score as write_scores
+
+    write_scores(model, source, out)
+
+
+def main() -> NoReturn:
+    """Run the command line and end the process with its exit code."""
+    logging.basicConfig(format="%(asctime)s %(message)s", datefmt="%H:%M:%S", stream=sys.stderr)
+    for name in OUR_PACKAGES:
+        logging.getLogger(name).setLevel(logging.INFO)
+    # TensorFlow's start-up lines are no news; its errors still show.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
+    sys.exit(_exit_code())
+
+
+def _exit_code() -> int:
+    try:
+        return int(cli.main(prog_name="counterfoil", standalone_mode=False) or 0)
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except CounterfoilError as error:
+        click.echo(f"Error: {error}", err=True)
+        return error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("Interrupted; the stages that had finished are kept.", err=True)
+        return INTERRUPTED
+    except Exception:
+        logger.exception("unexpected error; this is a fault in Counterfoil or a library")
+        return 1
+
+
+if __name__ == "__main__":
+    main()
