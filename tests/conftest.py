@@ -1,115 +1,82 @@
-"""A small project of its own, with quick stand-ins for the stages."""
+"""What takes seconds to make and is shared by the tests of a session."""
 
-import importlib.util
 import os
-import shutil
-import subprocess
-import sys
-from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
-import yaml
-
-REPOSITORY = Path(__file__).resolve().parents[1]
-FAKE_MAIN = Path(__file__).with_name("pipeline") / "fake_main.py"
 
 
-class Project:
-    """A copy of what the engine reads: params.yaml, dvc.yaml, .dvc, presets, stubs for code."""
+@pytest.fixture(scope="session")
+def mlflow_database(tmp_path_factory):
+    """An empty MLflow database; making one takes seconds of migrations, so copy it."""
+    from pipeline.tracking_server import connect
 
-    def __init__(self, folder):
-        self.folder = folder
-        for name in (".dvc/config", ".dvc/.gitignore", ".dvcignore", ".gitignore", "params.yaml"):
-            self.path(name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(REPOSITORY / name, self.path(name))
-        shutil.copytree(REPOSITORY / "presets", self.path("presets"))
-        graph = (REPOSITORY / "dvc.yaml").read_text()
-        self.path("dvc.yaml").write_text(
-            graph.replace("python -m pipeline", f"{sys.executable} {FAKE_MAIN}")
-        )
-        for stage in yaml.safe_load(graph)["stages"].values():
-            for name in stage["deps"]:
-                if name.endswith(".py"):
-                    self.path(name).parent.mkdir(parents=True, exist_ok=True)
-                    self.path(name).write_text("# stub\n")
-        self.path("data").mkdir()
-        self.path("data/README.md").write_text("input\n")
-        subprocess.run(["git", "init", "-q", folder], check=True)
-
-    def path(self, name):
-        return self.folder / name
-
-    def params(self, **changes):
-        """Change values in params.yaml: ``params(sgan__epochs=3)``."""
-        content = yaml.safe_load(self.path("params.yaml").read_text())
-        for dotted, value in changes.items():
-            *sections, key = dotted.split("__")
-            place = content
-            for section in sections:
-                place = place[section]
-            place[key] = value
-        self.path("params.yaml").write_text(yaml.safe_dump(content, sort_keys=False))
-
-    def ran(self):
-        """Return the stages that ran since the last call."""
-        path = self.path("ran.txt")
-        lines = path.read_text().splitlines() if path.exists() else []
-        path.unlink(missing_ok=True)
-        return [line.split()[0] for line in lines]
-
-    def environment(self, **more):
-        return {**os.environ, "PYTHONPATH": str(REPOSITORY), "SHELL": "/bin/sh", **more}
-
-    def command(self, *arguments, script=FAKE_MAIN, **environment):
-        """Run the command line in a process of its own."""
-        return subprocess.run(
-            [sys.executable, str(script), *arguments],
-            cwd=self.folder, env=self.environment(**environment), capture_output=True, text=True,
-            check=False, timeout=120,
-        )  # fmt: skip
-
-    def start(self, *arguments, **environment):
-        """Start the command line and return the process."""
-        return subprocess.Popen(
-            [sys.executable, str(FAKE_MAIN), *arguments],
-            cwd=self.folder, env=self.environment(**environment),
-            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
-        )  # fmt: skip
-
-    def dvc(self, *arguments):
-        return subprocess.run(
-            [sys.executable, "-m", "dvc", *arguments],
-            cwd=self.folder, env=self.environment(), capture_output=True, text=True, check=False,
-            timeout=120,
-        )  # fmt: skip
-
-    def content(self):
-        """Return every file under artifacts that a stage wrote, and dvc.lock."""
-        files = [path for path in self.path("artifacts").rglob("*") if path.is_file()]
-        kept = {str(path): path.read_bytes() for path in files if not path.name.startswith(".")}
-        lock = self.path("dvc.lock")
-        return {**kept, "dvc.lock": lock.read_bytes() if lock.exists() else b""}
+    path = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
+    connect(f"sqlite:///{path}")
+    return path
 
 
-@pytest.fixture
-def project(tmp_path):
-    return Project(tmp_path / "project")
+@pytest.fixture(autouse=True)
+def no_tracking_server(monkeypatch):
+    """Keep every test away from the tracking server of whoever runs the tests."""
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
 
 
-@pytest.fixture
-def run_here(project, monkeypatch):
-    """Run the pipeline of `project` in this process, with the stand-ins."""
-    import pipeline.session
-    from pipeline.run import RunRequest, run
+@pytest.fixture(scope="session")
+def packaged(tmp_path_factory):
+    """A tiny packaged model with encoders, raw transactions, and the scores of its parts."""
+    import numpy as np
 
-    spec = importlib.util.spec_from_file_location("fake_main", FAKE_MAIN)
-    fake_main = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(fake_main)
-    monkeypatch.setattr(pipeline.session, "find_stage", fake_main.find_fake_stage)
-    monkeypatch.setattr(pipeline.session, "TRAINED_STAGES", ())
+    from evaluation.calibration import LogisticCalibration
+    from features.schema import resolve_schema
+    from features.simulation import simulate_transactions
+    from models.autoencoder import TabularAutoencoder
+    from models.classifier import SGANClassifier
+    from models.vae import TabularVAE
+    from pipeline import model_folder
+    from pipeline.params import ScaleParams
+    from pipeline.scaler_file import save_scaler
+    from pipeline.stages.scale import make_scaler
 
-    def run_here(stage=None, **options):
-        run(RunRequest(stage=stage, folder=project.folder, **options))
-        return project.ran()
+    folder = tmp_path_factory.mktemp("packaged")
+    transactions = simulate_transactions(1500, fraud_rate=0.04, seed=3)
+    schema = resolve_schema(transactions, label="Class", time="Time", amount="Amount")
+    inputs = transactions[list(schema.inputs)]
+    scaler = make_scaler(ScaleParams(method="arcsinh", columns={}), schema).fit(inputs)
+    save_scaler(scaler, folder / "scaler.skops")
+    scaled = np.asarray(scaler.transform(inputs), dtype=np.float32)
+    encoders = [
+        TabularAutoencoder(scaled.shape[1], latent_dim=3),
+        TabularVAE(scaled.shape[1], latent_dim=2),
+    ]
+    for encoder in encoders:
+        encoder(scaled[:2])
+    classifier = SGANClassifier(*encoders, n_members=2, epochs=1, steps_per_epoch=5, random_state=0)
+    classifier.fit(scaled, transactions["Class"])
+    calibration = LogisticCalibration(slope=0.9, intercept=-0.2)
+    score = calibration.apply(classifier.predict_proba(scaled)[:, 1])
+    threshold = float(np.quantile(score, 0.95))
+    model_folder.save(
+        folder / "model",
+        scaler_file=folder / "scaler.skops",
+        classifier=classifier,
+        schema=schema,
+        calibration=calibration,
+        threshold=threshold,
+        threshold_rule="alerts 0.05",
+        trained_on={"data_sha256": "0" * 64},
+    )
+    return SimpleNamespace(
+        folder=folder / "model",
+        scaler_file=folder / "scaler.skops",
+        classifier=classifier,
+        schema=schema,
+        calibration=calibration,
+        transactions=transactions,
+        score=score,
+        threshold=threshold,
+    )
 
-    return run_here
+
+# TensorFlow's start-up lines are no news in a test's output.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")

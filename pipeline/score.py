@@ -1,0 +1,161 @@
+"""Scores a file of raw transactions with a packaged model."""
+
+from __future__ import annotations
+
+import logging
+import re
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipeline.artifacts import atomic_path
+from pipeline.errors import InputError
+from pipeline.model_folder import FraudModel, load
+from pipeline.tables import SUFFIXES, read_table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+logger = logging.getLogger(__name__)
+
+RESULT_COLUMNS = ("score", "decision")
+ROW_NUMBER = "row"
+_RUN_OR_URI = re.compile(r"[0-9a-f]{32}|(runs|models|mlflow-artifacts):/.+")
+
+
+@dataclass(frozen=True)
+class ScoredFile:
+    """What `score` did.
+
+    Attributes
+    ----------
+    n_rows, n_alerts : int
+        Transactions, and those with decision 1.
+    threshold : float
+        Of the model.
+    """
+
+    n_rows: int
+    n_alerts: int
+    threshold: float
+
+
+def score(model: str, input: Path, out: Path, root: Path | None = None) -> ScoredFile:
+    """Write the score and the decision of every transaction of a file.
+
+    Parameters
+    ----------
+    model : str
+        A folder with a packaged model (``artifacts/evaluate/model``), an MLflow run id, or a
+        model URI (``models:/...``, ``runs:/...``).
+    input : Path
+        CSV or Parquet with the columns of the training data; the label is not needed.
+    out : Path
+        CSV or Parquet by its suffix. It gets the columns that are no inputs of the model (time,
+        label, keys; of a CSV file as they were written), or else the row number from 1, then
+        `score` and `decision`, in the order of the input. Written in one step.
+    root : Path, optional
+        The project's folder, whose mlflow.db is asked for a run id unless MLFLOW_TRACKING_URI
+        is set; by default the current one.
+
+    Raises
+    ------
+    InputError
+        If the model or the input cannot be used; `out` is untouched then.
+    """
+    _check_out(out)
+    fraud_model = open_model(model, root or Path.cwd())
+    transactions = _read(input)
+    try:
+        result = fraud_model.predict(transactions)
+    except InputError as error:
+        raise InputError(f"{input}: {error}") from error
+    keys = _keys(transactions, fraud_model, input)
+    _write(keys.join(result), out)
+    scored = ScoredFile(len(result), int(result["decision"].sum()), fraud_model.threshold)
+    logger.info(
+        "scored %d transactions, %d alerts at threshold %.4g: %s",
+        scored.n_rows,
+        scored.n_alerts,
+        scored.threshold,
+        out,
+    )
+    return scored
+
+
+def open_model(name: str, root: Path) -> FraudModel:
+    """Load a packaged model from a folder or from MLflow.
+
+    Raises
+    ------
+    InputError
+        If there is no such model.
+    CounterfoilError
+        If MLflow is needed and cannot be reached.
+    """
+    folder = Path(name)
+    if folder.is_dir():
+        downloaded = folder / "artifacts" / "model"  # inside an MLflow model
+        return load(downloaded if (folder / "MLmodel").is_file() else folder)
+    if not _RUN_OR_URI.fullmatch(name):
+        raise InputError(
+            f"{name} is no folder, no run id and no model URI; give artifacts/evaluate/model, the "
+            "id of an MLflow run, or models:/<name>/<version>"
+        )
+    from pipeline.tracking_model import download_model
+    from pipeline.tracking_server import tracking_uri
+
+    with tempfile.TemporaryDirectory() as scratch:
+        return load(download_model(name, tracking_uri(root), Path(scratch)))
+
+
+def _check_out(out: Path) -> None:
+    if out.suffix.lower() not in SUFFIXES:
+        raise InputError(f"{out}: expected a name that ends in .csv or .parquet")
+    if not out.parent.is_dir():
+        raise InputError(f"the folder {out.parent} does not exist; make it first")
+
+
+def _read(path: Path) -> pd.DataFrame:
+    """Return the table of a file, with rows numbered from 0."""
+    if not path.is_file():
+        raise InputError(f"{path} does not exist; give a CSV or Parquet file")
+    if path.suffix.lower() not in SUFFIXES:
+        raise InputError(f"{path}: expected a file that ends in .csv or .parquet")
+    transactions = read_table(path).reset_index(drop=True)
+    if transactions.empty:
+        raise InputError(f"{path} holds no transactions; expected at least one row")
+    return transactions
+
+
+def _keys(transactions: pd.DataFrame, model: FraudModel, path: Path) -> pd.DataFrame:
+    """Return the columns that the model does not use; those of a CSV file as written."""
+    import pandas as pd
+
+    names = [name for name in transactions.columns if name not in model.schema.inputs]
+    taken = [name for name in RESULT_COLUMNS if name in names]
+    if taken:
+        raise InputError(
+            f"{path} has a column {' and '.join(taken)} already; rename it: the result is "
+            "written under that name"
+        )
+    if not names:
+        return pd.DataFrame({ROW_NUMBER: range(1, len(transactions) + 1)})
+    keys = transactions[names]
+    if path.suffix.lower() == ".csv":
+        # Read as text, 007 stays 007; time and label are numbers by their meaning.
+        texts = pd.read_csv(
+            path, usecols=names, dtype=str, keep_default_na=False, encoding="utf-8-sig"
+        )
+        meanings = (model.schema.time, model.schema.label)
+        keys = keys.assign(**{name: texts[name] for name in names if name not in meanings})
+    return keys
+
+
+def _write(table: pd.DataFrame, out: Path) -> None:
+    with atomic_path(out) as fresh:
+        if out.suffix.lower() == ".parquet":
+            table.to_parquet(fresh, index=False)
+        else:
+            table.to_csv(fresh, index=False, lineterminator="\n")

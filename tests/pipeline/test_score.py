@@ -1,0 +1,77 @@
+"""Scoring of files: columns, order, formats and messages."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pipeline.errors import InputError
+from pipeline.score import score
+
+
+@pytest.fixture
+def table(packaged):
+    """Transactions with a key that looks like a number but is none."""
+    keys = [f"{i:06d}" for i in range(len(packaged.transactions))]
+    return packaged.transactions.assign(card=keys).sample(frac=1, random_state=1)
+
+
+@pytest.mark.parametrize("suffix_in", [".csv", ".parquet"])
+@pytest.mark.parametrize("suffix_out", [".csv", ".parquet"])
+def test_scores_stand_beside_the_keys_in_the_order_of_the_input(
+    packaged, table, tmp_path, suffix_in, suffix_out
+):
+    source, out = tmp_path / f"in{suffix_in}", tmp_path / f"out{suffix_out}"
+    if suffix_in == ".csv":
+        table.to_csv(source, index=False)
+    else:
+        table.to_parquet(source)
+
+    done = score(str(packaged.folder), source, out)
+
+    text = {"card": str}
+    written = pd.read_csv(out, dtype=text) if suffix_out == ".csv" else pd.read_parquet(out)
+    assert list(written.columns) == ["Time", "Class", "card", "score", "decision"]
+    assert written["card"].tolist() == table["card"].tolist()
+    np.testing.assert_array_equal(written["Time"], table["Time"])
+    np.testing.assert_allclose(written["score"], packaged.score[table.index], rtol=0, atol=1e-7)
+    assert (done.n_rows, done.n_alerts) == (len(table), written["decision"].sum())
+    assert set(written["decision"]) == {0, 1}
+
+
+def test_a_table_of_inputs_alone_gets_row_numbers(packaged, tmp_path):
+    inputs = packaged.transactions[list(packaged.schema.inputs)].head(4)
+    inputs.to_parquet(tmp_path / "in.parquet")
+    score(str(packaged.folder), tmp_path / "in.parquet", tmp_path / "out.csv")
+    assert pd.read_csv(tmp_path / "out.csv")["row"].tolist() == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda t: t.drop(columns="V7"), r"in\.csv: the model needs columns .* V7"),
+        (lambda t: t.assign(V7=np.nan), r"in\.csv: column V7: missing value"),
+        (lambda t: t.assign(score=1), "has a column score already"),
+        (lambda t: t.iloc[:0], "holds no transactions"),
+    ],
+)
+def test_unusable_input_leaves_an_earlier_result_alone(packaged, tmp_path, change, message):
+    change(packaged.transactions.head(20)).to_csv(tmp_path / "in.csv", index=False)
+    (tmp_path / "out.csv").write_text("earlier")
+    with pytest.raises(InputError, match=message):
+        score(str(packaged.folder), tmp_path / "in.csv", tmp_path / "out.csv")
+    assert (tmp_path / "out.csv").read_text() == "earlier"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.csv", "out.csv"]
+
+
+def test_names_that_cannot_be_meant_are_refused(packaged, tmp_path):
+    source = tmp_path / "in.csv"
+    packaged.transactions.head(3).to_csv(source, index=False)
+    for model, source_name, out, message in [
+        ("nowhere", "in.csv", "out.csv", "is no folder, no run id and no model URI"),
+        (packaged.folder, "none.csv", "out.csv", "does not exist"),
+        (packaged.folder, "in.csv", "out.txt", r"ends in \.csv or \.parquet"),
+        (packaged.folder, "in.csv", "none/out.csv", "does not exist; make it first"),
+        (tmp_path, "in.csv", "out.csv", "holds no packaged model"),
+    ]:
+        with pytest.raises(InputError, match=message):
+            score(str(model), tmp_path / source_name, tmp_path / out)
