@@ -1,0 +1,170 @@
+"""Brings the packaged model into MLflow and back out of it."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipeline import model_folder
+from pipeline.errors import InputError
+from pipeline.tracking_server import connect, mlflow_errors, shown_uri
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from mlflow.models import ModelSignature
+
+MODEL_NAME = "model"
+SCRIPT = "tracking_pyfunc.py"
+# What scoring imports, and nothing else: the packages whole, of `pipeline` the files it needs.
+CODE = {
+    "evaluation": None,
+    "features": None,
+    "models": None,
+    "pipeline": (
+        "__init__.py",
+        "artifacts.py",
+        "errors.py",
+        "model_folder.py",
+        "scaler_file.py",
+        "version.py",
+    ),
+}
+REQUIREMENTS = (
+    "keras",
+    "mlflow",
+    "numpy",
+    "pandas",
+    "scikit-learn",
+    "scipy",
+    "skops",
+    "tensorflow",
+)
+_RUN_ID = re.compile(r"[0-9a-f]{32}")
+
+
+def log_model(folder: Path, run_id: str, uri: str) -> str:
+    """Log a packaged model as an MLflow pyfunc model of a run and return its URI.
+
+    The model holds the folder, the code that reads it and the exact versions of what that code
+    imports, so it loads where Counterfoil is not installed.
+    """
+    import mlflow.pyfunc
+    from mlflow.models import Model
+
+    manifest = model_folder.read_manifest(folder)
+    source = Path(__file__).parent
+    with tempfile.TemporaryDirectory() as scratch, _global_tracking_uri(uri):
+        logged = Model.log(
+            artifact_path=None,
+            name=MODEL_NAME,
+            flavor=mlflow.pyfunc,
+            run_id=run_id,
+            python_model=str(source / SCRIPT),
+            artifacts={"model": str(folder)},
+            code_paths=_copy_code(source.parent, Path(scratch)),
+            signature=_signature(manifest),
+            input_example=_example(manifest),
+            pip_requirements=_requirements(),
+        )
+    return str(logged.model_uri)
+
+
+def download_model(name: str, uri: str, folder: Path) -> Path:
+    """Download a logged model and return the packaged model in it.
+
+    Parameters
+    ----------
+    name : str
+        A run id, or a URI such as ``runs:/<id>/model``, ``models:/<name>/<version>`` or
+        ``models:/<name>@<alias>``.
+    uri : str
+        The tracking server.
+    folder : Path
+        An empty folder to download to.
+
+    Raises
+    ------
+    InputError
+        If there is no such model, or it is not one of Counterfoil's.
+    CounterfoilError
+        If the server cannot be reached.
+    """
+    connect(uri)
+    from mlflow.artifacts import download_artifacts
+    from mlflow.exceptions import MlflowException
+
+    model_uri = f"runs:/{name}/{MODEL_NAME}" if _RUN_ID.fullmatch(name) else name
+    with _global_tracking_uri(uri), mlflow_errors(uri):
+        try:
+            download_artifacts(artifact_uri=model_uri, dst_path=str(folder))
+        except (MlflowException, OSError) as error:
+            raise InputError(
+                f"MLflow at {shown_uri(uri)} has no model {model_uri}: {error}; give the id of a "
+                "finished run, models:/<name>/<version>, or a folder with a packaged model"
+            ) from error
+    found = sorted(folder.rglob(model_folder.MANIFEST))
+    if len(found) != 1:
+        raise InputError(
+            f"{model_uri} is not a model of Counterfoil: expected one {model_folder.MANIFEST} in "
+            f"it, got {len(found)}"
+        )
+    return found[0].parent
+
+
+def _copy_code(source: Path, scratch: Path) -> list[str]:
+    """Copy the packages that scoring imports, and return the copies."""
+    for package, files in CODE.items():
+        chosen = files or [path.name for path in (source / package).glob("*.py")]
+        (scratch / package).mkdir()
+        for name in chosen:
+            shutil.copyfile(source / package / name, scratch / package / name)
+    return [str(scratch / package) for package in CODE]
+
+
+def _signature(manifest: dict[str, Any]) -> ModelSignature:
+    """Return what the model takes and gives: raw inputs, score and decision."""
+    from mlflow.models import ModelSignature
+    from mlflow.types import ColSpec, DataType, Schema
+
+    categorical = manifest["schema"]["categorical"]
+    kinds = {
+        name: DataType.string if name in categorical else DataType.double
+        for name in manifest["inputs"]
+    }
+    return ModelSignature(
+        inputs=Schema([ColSpec(kinds[name], name) for name in manifest["inputs"]]),
+        outputs=Schema([ColSpec(DataType.double, "score"), ColSpec(DataType.long, "decision")]),
+    )
+
+
+def _example(manifest: dict[str, Any]) -> pd.DataFrame:
+    """Return two made-up transactions; a real one must not leave the data."""
+    import pandas as pd
+
+    categorical = manifest["schema"]["categorical"]
+    columns = {name: ["", ""] if name in categorical else [0.0, 1.0] for name in manifest["inputs"]}
+    return pd.DataFrame(columns)
+
+
+def _requirements() -> list[str]:
+    return [f"{name}=={metadata.version(name)}" for name in REQUIREMENTS]
+
+
+@contextmanager
+def _global_tracking_uri(uri: str) -> Iterator[None]:
+    """Point MLflow's global functions at a server within the block; they know no client."""
+    import mlflow
+
+    former = os.environ.get("MLFLOW_TRACKING_URI")
+    mlflow.set_tracking_uri(uri)
+    try:
+        yield
+    finally:
+        mlflow.set_tracking_uri(former)  # type: ignore[arg-type]  # None is allowed: unset
