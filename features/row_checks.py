@@ -193,6 +193,8 @@ def _problem(column, reason, expected, is_bad):
 
 def _shown(value):
     """Shorten a bad value, so that no message carries a whole card number."""
+    if pd.isna(value):
+        return "nothing"
     if isinstance(value, (float, int, np.number)):
         return f"{value:.6g}"
     text = repr(str(value))

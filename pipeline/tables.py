@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SUFFIXES = (".csv", ".parquet")
+_TAIL_BYTES = 65_536  # enough for the last row of any table
 
 
 def read_table(path: Path) -> pd.DataFrame:
@@ -63,6 +64,7 @@ def _read_csv(path: Path) -> pd.DataFrame:
     with path.open(encoding="utf-8-sig", newline="") as file:
         header = next(csv.reader(file), [])
     _check_names(path, header)
+    _check_end(path, len(header))
     try:
         with warnings.catch_warnings():
             # pandas warns, and goes on, where a row is longer than the header.
@@ -80,6 +82,19 @@ def _read_csv(path: Path) -> pd.DataFrame:
             f"{path} is not a regular CSV file ({reason}); expected a header and rows with "
             f"{len(header)} values separated by commas; correct or export it again"
         ) from error
+
+
+def _check_end(path: Path, n_columns: int) -> None:
+    """Refuse a file whose last line is unfinished and too short: pandas would fill it up."""
+    with path.open("rb") as file:
+        file.seek(max(path.stat().st_size - _TAIL_BYTES, 0))
+        last_line = file.read().rpartition(b"\n")[2].decode(errors="replace")
+    n_values = len(next(csv.reader([last_line]), []))
+    if 0 < n_values < n_columns:
+        raise InputError(
+            f"{path} ends in the middle of a row ({n_values} of {n_columns} values); it may be "
+            "truncated: copy or export it again"
+        )
 
 
 def exact_numbers() -> dict[str, Any]:

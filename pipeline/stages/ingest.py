@@ -81,7 +81,7 @@ def describe_bad_rows(source: Source, problems: Sequence[RowProblem], n_bad: int
         listed = ", ".join(f"row {row} of {name}" for name, row in places)
         more = len(problem.rows) - len(places)
         lines.append(
-            f"- column {problem.column}: {problem.reason}, {len(problem.rows)} times: {listed}"
+            f"- column {problem.column}: {problem.reason} in {_count_rows(problem)}: {listed}"
             + (f" and {more} more" if more else "")
             + f"; expected {problem.expected}, got {problem.received}"
         )
@@ -90,6 +90,10 @@ def describe_bad_rows(source: Source, problems: Sequence[RowProblem], n_bad: int
         "quarantine in params.yaml to set them aside"
     )
     return "\n".join(lines)
+
+
+def _count_rows(problem: RowProblem) -> str:
+    return "1 row" if len(problem.rows) == 1 else f"{len(problem.rows)} rows"
 
 
 def _check_classes(
