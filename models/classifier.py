@@ -1,0 +1,407 @@
+"""The SGAN as a scikit-learn classifier."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+from scipy.special import expit, logit
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils import check_random_state
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from models.saving import load_model, save_model
+from models.sgan import INPUT_PARTS, SGAN
+from models.sgan_fit import FitData, SGANFit, Validation, fit_sgan, score_members
+from models.sgan_training import SGANTrainingSettings
+
+UNLABELLED = -1
+LARGEST_SEED = 2**31 - 1
+
+
+class SGANClassifier(ClassifierMixin, BaseEstimator):
+    """Semi-supervised GAN that tells frauds from genuine transactions.
+
+    A generator makes scaled transactions from noise; a discriminator with two heads on shared
+    layers tells real from fake and fraud from genuine (Salimans et al. 2016; Odena 2016).
+    Labelled rows train the class head, all real rows and the fakes train the real/fake head.
+    `n_members` such pairs with different seeds train side by side in one compiled graph; the
+    score is the mean of their probabilities.
+
+    Parameters
+    ----------
+    autoencoder, vae : TabularAutoencoder, TabularVAE or None, default=None
+        Trained encoders; they become part of the discriminator and stay as they are.
+    inputs : sequence of str or None, default=None
+        What the discriminator sees beside the row, among "autoencoder_code",
+        "reconstruction_error" and "vae_code"; None takes all that the encoders offer.
+    n_members : int, default=3
+        Networks with different seeds.
+    epochs : int, default=30
+        Epochs of `steps_per_epoch` optimizer steps.
+    steps_per_epoch : int, default=100
+        Steps in one compiled call.
+    batch_size : int, default=256
+        Labelled rows, unlabelled rows and fakes in a step, each.
+    fraud_share : float in (0, 1) or None, default=0.1
+        Frauds among the labelled rows of a step; None draws them as they come. Probabilities are
+        corrected for it (Elkan 2001, theorem 2).
+    noise_dim : int, default=16
+        Width of the generator's noise.
+    generator_units, discriminator_units : sequence of int, default=(64, 64), (128, 64)
+        Widths of the hidden layers (leaky ReLU, slope 0.2).
+    normalization : {"none", "batch", "layer"}, default="none"
+        Normalisation of the hidden layers.
+    spectral_norm : bool, default=False
+        Bound the discriminator's Lipschitz constant (Miyato et al. 2018).
+    dropout, generator_dropout : float in [0, 1), default=0.1, 0.0
+        Share of hidden units dropped in training.
+    real_fake_head : {"shared", "separate"}, default="shared"
+        Real/fake from the class logits by log-sum-exp, or from weights of its own.
+    optimizer : {"adamw", "adam", "rmsprop"}, default="adamw"
+        For both networks.
+    learning_rate, generator_learning_rate : float, default=1e-3, 2.5e-4
+        Two time scales (Heusel et al. 2017).
+    beta_1 : float in [0, 1), default=0.9
+        Of Adam and AdamW.
+    weight_decay : float, default=1e-4
+        Of AdamW; biases are left out.
+    clip_norm : float or None, default=5.0
+        Largest norm of a member's gradient.
+    ema_decay : float in [0, 1), default=0.995
+        Of the moving average of the weights, which is what scores; 0 turns it off.
+    unsupervised_weight : float, default=0.5
+        Weight of the real/fake loss beside the class loss.
+    feature_matching_weight : float, default=1.0
+        Weight of feature matching in the generator's loss.
+    real_label : float in (0.5, 1], default=0.9
+        Soft label of real rows in the real/fake loss.
+    label_noise : float in [0, 0.5), default=0.05
+        Share of real/fake labels that are flipped.
+    input_noise : float, default=0.05
+        Deviation of the noise on the discriminator's rows at first; falls linearly to zero.
+    replay_share : float in [0, 1), default=0.25
+        Old fakes beside the new ones, as a share of `batch_size`.
+    separate_batches : bool, default=True
+        Real and fake rows pass through the discriminator one after the other, which matters for
+        batch normalisation.
+    validation_fraction : float in (0, 1) or None, default=None
+        Share of the labelled rows that `fit` sets aside to choose the epoch when it is given no
+        `validation`; None keeps the last epoch.
+    random_state : int, RandomState or None, default=None
+        Of weights and draws; equal integers give equal models on one machine.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (2,)
+        Class labels; the second is scored as fraud.
+    model_ : SGAN
+        Averaged weights of the chosen epoch.
+    last_model_ : SGAN
+        Averaged weights of the last epoch.
+    chosen_epoch_ : int
+        Epoch, from 0, with the highest average precision on validation rows.
+    active_members_ : ndarray of bool of shape (n_members,)
+        Members that score; one whose figures were not finite does not.
+    history_ : DataFrame
+        Figures by epoch and member.
+    ensemble_history_ : DataFrame
+        Validation figures of the mean score by epoch; empty without validation rows.
+    collapses_ : list of dict
+        Epoch, member and reason of every collapse that was detected.
+    n_features_in_, feature_names_in_
+        As everywhere in scikit-learn.
+
+    Notes
+    -----
+    Label -1 marks unlabelled rows, scikit-learn's convention for semi-supervised learning.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from models.classifier import SGANClassifier
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.normal(size=(400, 3)).astype("float32")
+    >>> y = (X[:, 0] > 1).astype(int)
+    >>> y[200:] = -1
+    >>> classifier = SGANClassifier(n_members=1, epochs=3, random_state=0).fit(X, y)
+    >>> bool(classifier.predict_proba([[3.0, 0.0, 0.0]])[0, 1] > 0.5)
+    True
+    """
+
+    def __init__(
+        self, autoencoder=None, vae=None, inputs=None, n_members=3, epochs=30, steps_per_epoch=100,
+        batch_size=256, fraud_share=0.1, noise_dim=16, generator_units=(64, 64),
+        discriminator_units=(128, 64), normalization="none", spectral_norm=False, dropout=0.1,
+        generator_dropout=0.0, real_fake_head="shared", optimizer="adamw", learning_rate=1e-3,
+        generator_learning_rate=2.5e-4, beta_1=0.9, weight_decay=1e-4, clip_norm=5.0,
+        ema_decay=0.995, unsupervised_weight=0.5, feature_matching_weight=1.0, real_label=0.9,
+        label_noise=0.05, input_noise=0.05, replay_share=0.25, separate_batches=True,
+        validation_fraction=None, random_state=None,
+    ):  # fmt: skip
+        self.autoencoder = autoencoder
+        self.vae = vae
+        self.inputs = inputs
+        self.n_members = n_members
+        self.epochs = epochs
+        self.steps_per_epoch = steps_per_epoch
+        self.batch_size = batch_size
+        self.fraud_share = fraud_share
+        self.noise_dim = noise_dim
+        self.generator_units = generator_units
+        self.discriminator_units = discriminator_units
+        self.normalization = normalization
+        self.spectral_norm = spectral_norm
+        self.dropout = dropout
+        self.generator_dropout = generator_dropout
+        self.real_fake_head = real_fake_head
+        self.optimizer = optimizer
+        self.learning_rate = learning_rate
+        self.generator_learning_rate = generator_learning_rate
+        self.beta_1 = beta_1
+        self.weight_decay = weight_decay
+        self.clip_norm = clip_norm
+        self.ema_decay = ema_decay
+        self.unsupervised_weight = unsupervised_weight
+        self.feature_matching_weight = feature_matching_weight
+        self.real_label = real_label
+        self.label_noise = label_noise
+        self.input_noise = input_noise
+        self.replay_share = replay_share
+        self.separate_batches = separate_batches
+        self.validation_fraction = validation_fraction
+        self.random_state = random_state
+
+    def fit(
+        self, X, y, *, validation=None, synthetic=None, on_epoch=None, checkpoint_folder=None
+    ):  # fmt: skip
+        """Train all members.
+
+        **Fitted on:** the rows of `X`; `validation` rows choose the epoch and nothing else.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Scaled transactions.
+        y : array-like of shape (n_samples,)
+            Two classes; -1 marks unlabelled rows.
+        validation : tuple (X, y) or (X, y, sample_weight), optional
+            Rows on which each epoch is judged by average precision.
+        synthetic : array-like of bool of shape (n_samples,), optional
+            True marks generated rows: they train the class head, but are not passed off as real
+            in the real/fake game.
+        on_epoch : callable, optional
+            Called as ``on_epoch(epoch, members, ensemble)`` with the figures of the epoch: a
+            dict of arrays of shape (n_members,), and a dict of floats.
+        checkpoint_folder : path, optional
+            Where the state of the last epoch and the best weights are kept. A fit with the same
+            arguments on the same rows continues from there, with the same result as an
+            undisturbed one.
+
+        Returns
+        -------
+        SGANClassifier
+            Itself.
+
+        Raises
+        ------
+        ValueError
+            If there are not two classes among the labelled rows, or an argument is of no use.
+        TrainingDivergedError
+            If no member has a finite score at any epoch.
+        """
+        X, y = validate_data(self, X, y, dtype=np.float32)
+        codes = self._encode_labels(y)
+        rng = check_random_state(self.random_state)
+        train, validation = self._hold_out(X, codes, validation, rng)
+        synthetic = np.zeros(len(X), bool) if synthetic is None else np.asarray(synthetic, bool)
+        if synthetic.shape != codes.shape:
+            raise ValueError(f"synthetic must mark each of {len(X)} rows, got {synthetic.shape}")
+        data = FitData(X[train], codes[train], synthetic[train], validation)
+        self._check_frauds(data)
+        result = fit_sgan(
+            self._build_model(X.shape[1], rng.randint(LARGEST_SEED)),
+            SGANTrainingSettings(
+                **{name: getattr(self, name) for name in SGANTrainingSettings.__annotations__}
+            ),
+            data,
+            epochs=self.epochs,
+            input_noise=self.input_noise,
+            seed=rng.randint(LARGEST_SEED),
+            on_epoch=on_epoch,
+            checkpoint_folder=checkpoint_folder,
+        )
+        return self._keep(result, codes[train][~data.synthetic])
+
+    def decision_function(self, X):
+        """Log odds of fraud of each row, at the fraud rate of the real labelled training rows.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+        """
+        members = self.predict_members(X)[:, self.active_members_]
+        # The mean is taken at the balance of the batches, where no member saturates.
+        mean = np.clip(members.mean(axis=1), 1e-12, 1 - 1e-9)
+        return logit(mean) + self.prior_shift_
+
+    def predict_members(self, X):
+        """Probability of fraud by each member, at the balance of the training batches.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_members)
+        """
+        check_is_fitted(self)
+        X = validate_data(self, X, dtype=np.float32, reset=False)
+        return expit(score_members(self.model_, X).astype(np.float64))
+
+    def predict_proba(self, X):
+        """Probabilities of the two classes; array of shape (n_samples, 2)."""
+        fraud = expit(self.decision_function(X))
+        return np.column_stack([1.0 - fraud, fraud])
+
+    def predict(self, X):
+        """Return the likelier class of each row; array of shape (n_samples,)."""
+        check_is_fitted(self)
+        return self.classes_[(self.decision_function(X) > 0).astype(int)]
+
+    def save(self, folder):
+        """Write the fitted classifier to a folder: JSON and `.keras` files, no pickle."""
+        check_is_fitted(self)
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        save_model(self.model_, folder / "sgan.keras")
+        save_model(self.last_model_, folder / "sgan_last.keras")
+        parameters = self.get_params(deep=False)
+        for name in ("autoencoder", "vae", "random_state"):
+            parameters.pop(name)
+        state = {
+            "parameters": parameters,
+            "classes": self.classes_.tolist(),
+            "n_features_in": self.n_features_in_,
+            "feature_names_in": list(getattr(self, "feature_names_in_", [])) or None,
+            "chosen_epoch": self.chosen_epoch_,
+            "active_members": self.active_members_.tolist(),
+            "prior_shift": self.prior_shift_,
+            "collapses": self.collapses_,
+        }
+        (folder / "classifier.json").write_text(
+            json.dumps(state, indent=2, sort_keys=True) + "\n", encoding="utf-8"
+        )
+
+    @classmethod
+    def load(cls, folder):
+        """Read a classifier that `save` wrote; it scores, it has no training history."""
+        folder = Path(folder)
+        state = json.loads((folder / "classifier.json").read_text(encoding="utf-8"))
+        model = load_model(folder / "sgan.keras")
+        classifier = cls(autoencoder=model.autoencoder, vae=model.vae, **state["parameters"])
+        classifier.model_ = model
+        classifier.last_model_ = load_model(folder / "sgan_last.keras")
+        classifier.classes_ = np.asarray(state["classes"])
+        classifier.n_features_in_ = state["n_features_in"]
+        if state["feature_names_in"]:
+            classifier.feature_names_in_ = np.asarray(state["feature_names_in"], dtype=object)
+        classifier.chosen_epoch_ = state["chosen_epoch"]
+        classifier.active_members_ = np.asarray(state["active_members"])
+        classifier.prior_shift_ = state["prior_shift"]
+        classifier.collapses_ = state["collapses"]
+        return classifier
+
+    def _encode_labels(self, y):
+        """Set `classes_`; return 0 and 1 for the classes and -1 for unlabelled rows."""
+        check_classification_targets(y)
+        y = np.asarray(y)
+        numeric = np.issubdtype(y.dtype, np.number) and not np.issubdtype(y.dtype, np.bool_)
+        labelled = y != UNLABELLED if numeric else np.ones(len(y), bool)
+        self.classes_ = np.unique(y[labelled])
+        if len(self.classes_) > 2:
+            raise ValueError(
+                "Only binary classification is supported. SGANClassifier got "
+                f"{len(self.classes_)} classes: {self.classes_[:5].tolist()}"
+            )
+        if len(self.classes_) < 2:
+            raise ValueError(
+                "SGANClassifier needs labelled rows of two classes (-1 marks unlabelled rows), "
+                f"got {len(self.classes_)}: {self.classes_.tolist()}"
+            )
+        codes = np.full(len(y), UNLABELLED, dtype=np.int32)
+        codes[labelled] = np.searchsorted(self.classes_, y[labelled])
+        return codes
+
+    def _hold_out(self, X, codes, validation, rng):
+        """Return positions of training rows, and the validation rows if there are any."""
+        everything = np.arange(len(codes))
+        if validation is not None:
+            X_validation, y_validation, *weight = validation
+            X_validation = validate_data(self, X_validation, dtype=np.float32, reset=False)
+            codes_validation = np.searchsorted(self.classes_, np.asarray(y_validation))
+            return everything, Validation(X_validation, codes_validation, *weight)
+        if self.validation_fraction is None:
+            return everything, None
+        held_out = np.concatenate(
+            [
+                rng.permutation(rows)[: max(1, round(self.validation_fraction * len(rows)))]
+                for rows in (np.flatnonzero(codes == 0), np.flatnonzero(codes == 1))
+            ]
+        )
+        train = np.setdiff1d(everything, held_out)
+        return train, Validation(X[held_out], codes[held_out])
+
+    def _check_frauds(self, data):
+        for code, label in enumerate(self.classes_):
+            if not np.any(data.codes == code):
+                raise ValueError(
+                    f"no labelled training row of class {label!r} is left beside the validation "
+                    f"rows; lower validation_fraction={self.validation_fraction}"
+                )
+
+    def _build_model(self, n_features, seed):
+        inputs = self.inputs
+        if inputs is None:
+            owners = dict(zip(INPUT_PARTS, (self.autoencoder, self.autoencoder, self.vae),
+                              strict=True))  # fmt: skip
+            inputs = [name for name, encoder in owners.items() if encoder is not None]
+        return SGAN(
+            n_features, self.n_members, autoencoder=self.autoencoder, vae=self.vae, inputs=inputs,
+            noise_dim=self.noise_dim, generator_units=self.generator_units,
+            discriminator_units=self.discriminator_units, normalization=self.normalization,
+            spectral_norm=self.spectral_norm, dropout=self.dropout,
+            generator_dropout=self.generator_dropout, real_fake_head=self.real_fake_head,
+            seed=int(seed),
+        )  # fmt: skip
+
+    def _keep(self, result: SGANFit, real_codes):
+        self.model_ = result.best
+        self.last_model_ = result.last
+        self.chosen_epoch_ = result.chosen_epoch
+        self.active_members_ = result.active_members
+        self.history_ = result.history
+        self.ensemble_history_ = result.ensemble_history
+        self.collapses_ = result.collapses
+        labelled = real_codes[real_codes != UNLABELLED]
+        # Without real frauds (all of them synthetic) there is no rate to correct to.
+        fraud_rate = np.clip(np.mean(labelled == 1) if len(labelled) else 0.5, 1e-6, 1 - 1e-6)
+        if self.fraud_share is None:
+            self.prior_shift_ = 0.0
+        else:
+            self.prior_shift_ = float(logit(fraud_rate) - logit(self.fraud_share))
+        return self
+
+    def __sklearn_tags__(self):
+        """Say that it takes two classes only."""
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_class = False
+        tags.non_deterministic = False
+        return tags

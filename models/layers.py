@@ -1,0 +1,147 @@
+"""Layers with a leading member axis: several networks of one shape trained side by side.
+
+Every tensor has shape (n_members, batch, features) and every weight has the member axis first, so
+that one batched matrix product serves all members and no gradient passes between them.
+"""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import ops
+
+
+@keras.saving.register_keras_serializable(package="counterfoil")
+class MemberDense(keras.layers.Layer):
+    """A dense layer for each member.
+
+    Parameters
+    ----------
+    units : int
+        Width of the output.
+    n_members : int
+        Number of networks side by side.
+    spectral_norm : bool
+        Divide each member's kernel by its largest singular value, estimated by one power
+        iteration a training step (Miyato et al. 2018, algorithm 1).
+    seed : int
+        Seed of the Glorot-uniform kernels; members draw different ones.
+    """
+
+    def __init__(self, units, n_members, *, spectral_norm=False, seed=0, **kwargs):
+        super().__init__(**kwargs)
+        self.units = units
+        self.n_members = n_members
+        self.spectral_norm = spectral_norm
+        self.seed = seed
+
+    def build(self, input_shape):
+        """Create the weights for inputs of shape (n_members, batch, n_inputs)."""
+        n_inputs = input_shape[-1]
+        # Glorot's fans are those of one member; Keras would count the member axis as a kernel's.
+        limit = float(np.sqrt(6.0 / (n_inputs + self.units)))
+        self.kernel = self.add_weight(
+            name="kernel",
+            shape=(self.n_members, n_inputs, self.units),
+            initializer=keras.initializers.RandomUniform(-limit, limit, seed=self.seed),
+        )
+        self.bias = self.add_weight(
+            name="bias", shape=(self.n_members, 1, self.units), initializer="zeros"
+        )
+        if self.spectral_norm:
+            self.left_vector = self.add_weight(
+                name="left_vector",
+                shape=(self.n_members, 1, self.units),
+                initializer=keras.initializers.RandomNormal(seed=self.seed + 1),
+                trainable=False,
+            )
+
+    def call(self, inputs, training=False):
+        """Map (n_members, batch, n_inputs) to (n_members, batch, units)."""
+        kernel = self.kernel
+        if self.spectral_norm:
+            kernel = kernel / self._largest_singular_value(training)
+        return tf.matmul(inputs, kernel) + self.bias
+
+    def _largest_singular_value(self, training):
+        right = ops.normalize(tf.matmul(self.left_vector, self.kernel, transpose_b=True), axis=-1)
+        left = ops.normalize(tf.matmul(right, self.kernel), axis=-1)
+        left, right = ops.stop_gradient(left), ops.stop_gradient(right)
+        if training:
+            self.left_vector.assign(left)
+        return tf.matmul(tf.matmul(right, self.kernel), left, transpose_b=True)
+
+    def get_config(self):
+        """Return the constructor arguments."""
+        return {
+            **super().get_config(),
+            "units": self.units,
+            "n_members": self.n_members,
+            "spectral_norm": self.spectral_norm,
+            "seed": self.seed,
+        }
+
+
+@keras.saving.register_keras_serializable(package="counterfoil")
+class MemberNormalization(keras.layers.Layer):
+    """Batch or layer normalisation with a scale and shift for each member.
+
+    Parameters
+    ----------
+    kind : {"batch", "layer"}
+        Over the rows of a batch (Ioffe & Szegedy 2015), or over the units of a row (Ba et al.
+        2016).
+    n_members : int
+        Number of networks side by side.
+    momentum : float
+        Of the moving statistics that batch normalisation uses when not training.
+    """
+
+    EPSILON = 1e-3
+
+    def __init__(self, kind, n_members, *, momentum=0.8, **kwargs):
+        super().__init__(**kwargs)
+        if kind not in ("batch", "layer"):
+            raise ValueError(f"kind must be 'batch' or 'layer', got {kind!r}")
+        self.kind = kind
+        self.n_members = n_members
+        self.momentum = momentum
+
+    def build(self, input_shape):
+        """Create the weights for inputs of shape (n_members, batch, units)."""
+        shape = (self.n_members, 1, input_shape[-1])
+        self.scale = self.add_weight(name="scale", shape=shape, initializer="ones")
+        self.shift = self.add_weight(name="shift", shape=shape, initializer="zeros")
+        if self.kind == "batch":
+            self.moving_mean = self.add_weight(
+                name="moving_mean", shape=shape, initializer="zeros", trainable=False
+            )
+            self.moving_variance = self.add_weight(
+                name="moving_variance", shape=shape, initializer="ones", trainable=False
+            )
+
+    def call(self, inputs, training=False):
+        """Normalise (n_members, batch, units)."""
+        mean, variance = self._statistics(inputs, training)
+        normalised = (inputs - mean) * tf.math.rsqrt(variance + self.EPSILON)
+        return normalised * self.scale + self.shift
+
+    def _statistics(self, inputs, training):
+        if self.kind == "layer":
+            return tf.nn.moments(inputs, axes=[2], keepdims=True)
+        if not training:
+            return self.moving_mean, self.moving_variance
+        mean, variance = tf.nn.moments(inputs, axes=[1], keepdims=True)
+        for moving, current in ((self.moving_mean, mean), (self.moving_variance, variance)):
+            moving.assign(self.momentum * moving + (1.0 - self.momentum) * current)
+        return mean, variance
+
+    def get_config(self):
+        """Return the constructor arguments."""
+        return {
+            **super().get_config(),
+            "kind": self.kind,
+            "n_members": self.n_members,
+            "momentum": self.momentum,
+        }

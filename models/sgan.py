@@ -1,0 +1,287 @@
+"""The semi-supervised GAN's networks: a generator and a two-headed discriminator per member."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import keras
+import tensorflow as tf
+from keras import ops
+
+from models.layers import MemberDense, MemberNormalization
+
+LEAKY_SLOPE = 0.2
+INPUT_PARTS = ("autoencoder_code", "reconstruction_error", "vae_code")
+
+
+class DiscriminatorOutput(NamedTuple):
+    """What the discriminator says of rows; each of shape (n_members, batch, ...).
+
+    Attributes
+    ----------
+    class_logits : (n_members, batch, 3)
+        Logits of genuine, fraud, fake.
+    real_logit : (n_members, batch)
+        Log odds of being real.
+    hidden : (n_members, batch, units)
+        The last hidden layer, for feature matching.
+    """
+
+    class_logits: tf.Tensor
+    real_logit: tf.Tensor
+    hidden: tf.Tensor
+
+
+class MemberStack(keras.layers.Layer):
+    """Dense hidden layers with normalisation, leaky ReLU and dropout, for all members at once."""
+
+    def __init__(
+        self, units, n_members, *, normalization="none", spectral_norm=False, dropout=0.0, seed=0
+    ):
+        super().__init__()
+        self.dropout = dropout
+        self.dense = [
+            MemberDense(width, n_members, spectral_norm=spectral_norm, seed=seed + 2 * i)
+            for i, width in enumerate(units)
+        ]
+        self.norms = [
+            MemberNormalization(normalization, n_members) if normalization != "none" else None
+            for _ in units
+        ]
+        self.seed_generator = keras.random.SeedGenerator(seed)
+
+    def build(self, input_shape):
+        """Build each layer on the width of the one before."""
+        shape = tuple(input_shape)
+        for dense, norm in zip(self.dense, self.norms, strict=True):
+            dense.build(shape)
+            shape = (*shape[:-1], dense.units)
+            if norm is not None:
+                norm.build(shape)
+        self.output_width = shape[-1]
+
+    def call(self, inputs, training=False):
+        """Map (n_members, batch, n_inputs) to (n_members, batch, units[-1])."""
+        hidden = inputs
+        for dense, norm in zip(self.dense, self.norms, strict=True):
+            hidden = dense(hidden, training=training)
+            if norm is not None:
+                hidden = norm(hidden, training=training)
+            hidden = tf.nn.leaky_relu(hidden, LEAKY_SLOPE)
+            if training and self.dropout:
+                hidden = keras.random.dropout(hidden, self.dropout, seed=self.seed_generator)
+        return hidden
+
+
+class Generator(keras.layers.Layer):
+    """Makes scaled transactions from normal noise."""
+
+    def __init__(
+        self, n_features, units, n_members, *, normalization="none", dropout=0.0,
+        output_activation="linear", seed=0,
+    ):  # fmt: skip
+        super().__init__()
+        self.stack = MemberStack(
+            units, n_members, normalization=normalization, dropout=dropout, seed=seed
+        )
+        self.head = MemberDense(n_features, n_members, seed=seed + 1000)
+        self.output_activation = keras.activations.get(output_activation)
+
+    def build(self, input_shape):
+        """Build for noise of shape (n_members, batch, noise_dim)."""
+        self.stack.build(input_shape)
+        self.head.build((*input_shape[:-1], self.stack.output_width))
+
+    def call(self, noise, training=False):
+        """Map noise (n_members, batch, noise_dim) to rows (n_members, batch, n_features)."""
+        return self.output_activation(self.head(self.stack(noise, training=training)))
+
+
+class Discriminator(keras.layers.Layer):
+    """Two heads on shared layers: fraud, genuine or fake; and real or fake.
+
+    With ``real_fake_head="shared"`` the second head is derived from the first: the log odds of
+    being real are ``logsumexp(genuine, fraud) - fake`` (Salimans et al. 2016, section 5). With
+    ``"separate"`` it has weights of its own (Odena 2016).
+    """
+
+    def __init__(
+        self, units, n_members, *, normalization="none", spectral_norm=False, dropout=0.0,
+        real_fake_head="shared", seed=0,
+    ):  # fmt: skip
+        super().__init__()
+        self.stack = MemberStack(
+            units, n_members, normalization=normalization, spectral_norm=spectral_norm,
+            dropout=dropout, seed=seed,
+        )  # fmt: skip
+        self.class_head = MemberDense(3, n_members, spectral_norm=spectral_norm, seed=seed + 1000)
+        self.real_head = (
+            MemberDense(1, n_members, spectral_norm=spectral_norm, seed=seed + 1001)
+            if real_fake_head == "separate"
+            else None
+        )
+
+    def build(self, input_shape):
+        """Build for inputs of shape (n_members, batch, n_inputs)."""
+        self.stack.build(input_shape)
+        hidden_shape = (*input_shape[:-1], self.stack.output_width)
+        self.class_head.build(hidden_shape)
+        if self.real_head is not None:
+            self.real_head.build(hidden_shape)
+
+    def call(self, inputs, training=False):
+        """Judge inputs of shape (n_members, batch, n_inputs)."""
+        hidden = self.stack(inputs, training=training)
+        class_logits = self.class_head(hidden, training=training)
+        if self.real_head is None:
+            real_logit = ops.logsumexp(class_logits[..., :2], axis=-1) - class_logits[..., 2]
+        else:
+            real_logit = ops.squeeze(self.real_head(hidden, training=training), axis=-1)
+        return DiscriminatorOutput(class_logits, real_logit, hidden)
+
+
+@keras.saving.register_keras_serializable(package="counterfoil")
+class SGAN(keras.Model):
+    """Several semi-supervised GANs of one shape, with frozen encoders inside.
+
+    The discriminator sees ``[x, autoencoder code, reconstruction error, VAE code]``; the encoders
+    are part of the graph, so that the generator feels them too.
+
+    Parameters
+    ----------
+    n_features : int
+        Width of the scaled rows.
+    n_members : int
+        Number of networks side by side.
+    autoencoder, vae : keras.Model or None
+        Trained encoders (`TabularAutoencoder`, `TabularVAE`); they are not trained further.
+    inputs : sequence of {"autoencoder_code", "reconstruction_error", "vae_code"}
+        What the discriminator sees beside the row.
+    noise_dim, generator_units, discriminator_units, normalization, spectral_norm, dropout, \
+    generator_dropout, real_fake_head, output_activation
+        See `SGANClassifier`.
+    seed : int
+        Of the weights and of every draw in training.
+    """
+
+    def __init__(
+        self, n_features, n_members=3, *, autoencoder=None, vae=None, inputs=(), noise_dim=16,
+        generator_units=(64, 64), discriminator_units=(128, 64), normalization="none",
+        spectral_norm=False, dropout=0.1, generator_dropout=0.0, real_fake_head="shared",
+        output_activation="linear", seed=0, **kwargs,
+    ):  # fmt: skip
+        super().__init__(**kwargs)
+        self.settings = {
+            "n_features": n_features, "n_members": n_members, "inputs": tuple(inputs),
+            "noise_dim": noise_dim, "generator_units": tuple(generator_units),
+            "discriminator_units": tuple(discriminator_units), "normalization": normalization,
+            "spectral_norm": spectral_norm, "dropout": dropout,
+            "generator_dropout": generator_dropout, "real_fake_head": real_fake_head,
+            "output_activation": output_activation, "seed": seed,
+        }  # fmt: skip
+        self.n_features, self.n_members, self.noise_dim = n_features, n_members, noise_dim
+        self.inputs_used = _check_inputs(inputs, autoencoder, vae)
+        self.autoencoder, self.vae = autoencoder, vae
+        for encoder in (autoencoder, vae):
+            if encoder is not None:
+                encoder.trainable = False
+        self.generator = Generator(
+            n_features, generator_units, n_members, normalization=normalization,
+            dropout=generator_dropout, output_activation=output_activation, seed=seed,
+        )  # fmt: skip
+        self.discriminator = Discriminator(
+            discriminator_units, n_members, normalization=normalization,
+            spectral_norm=spectral_norm, dropout=dropout, real_fake_head=real_fake_head,
+            seed=seed + 5000,
+        )  # fmt: skip
+        self.build((None, n_features))
+        self.score_rows = tf.function(
+            self.call, input_signature=[tf.TensorSpec((None, n_features), tf.float32)],
+            autograph=False,
+        )  # fmt: skip
+
+    def build(self, input_shape):
+        """Create all weights; rows have shape (batch, n_features)."""
+        if self.built:
+            return
+        width = self.encode(ops.zeros((1, self.n_features))).shape[-1]
+        self.generator.build((self.n_members, None, self.noise_dim))
+        self.discriminator.build((self.n_members, None, width))
+        # The discriminator's inputs differ in spread by orders of magnitude; these two bring
+        # them to mean 0 and deviation 1 over the training rows.
+        self.input_mean = self.add_weight(
+            name="input_mean", shape=(width,), initializer="zeros", trainable=False
+        )
+        self.input_deviation = self.add_weight(
+            name="input_deviation", shape=(width,), initializer="ones", trainable=False
+        )
+        super().build(input_shape)
+
+    def encode(self, rows):
+        """Put the encoders' outputs beside rows of shape (batch, n_features)."""
+        parts = [rows]
+        if {"autoencoder_code", "reconstruction_error"} & set(self.inputs_used):
+            latent = self.autoencoder.latent_features(rows)
+            if "autoencoder_code" in self.inputs_used:
+                parts.append(latent[:, :-1])
+            if "reconstruction_error" in self.inputs_used:
+                # A mean of squares spans decades; its logarithm does not.
+                parts.append(ops.log(latent[:, -1:] + 1e-6))
+        if "vae_code" in self.inputs_used:
+            parts.append(self.vae.latent_features(rows))
+        return ops.concatenate(parts, axis=-1)
+
+    def standardise_inputs(self, rows):
+        """Set mean and deviation of the discriminator's inputs. **Fitted on:** training rows."""
+        encoded = self.encode(rows)
+        self.input_mean.assign(ops.mean(encoded, axis=0))
+        deviation = ops.std(encoded, axis=0)
+        self.input_deviation.assign(ops.where(deviation > 1e-6, deviation, 1.0))
+
+    def discriminate(self, rows, training=False):
+        """Judge rows of shape (n_members, batch, n_features)."""
+        flat = ops.reshape(rows, (-1, self.n_features))
+        encoded = (self.encode(flat) - self.input_mean) / self.input_deviation
+        encoded = ops.reshape(encoded, (self.n_members, -1, encoded.shape[-1]))
+        return self.discriminator(encoded, training=training)
+
+    def call(self, rows, training=False):
+        """Log odds of fraud against genuine; (batch, n_features) -> (batch, n_members)."""
+        encoded = (self.encode(rows) - self.input_mean) / self.input_deviation
+        encoded = ops.repeat(encoded[None], self.n_members, axis=0)
+        logits = self.discriminator(encoded, training=training).class_logits
+        return ops.transpose(logits[..., 1] - logits[..., 0])
+
+    def sample(self, n, seed):
+        """Draw n rows from each member's generator; array of shape (n_members, n, n_features)."""
+        noise = keras.random.normal((self.n_members, n, self.noise_dim), seed=seed)
+        return ops.convert_to_numpy(self.generator(noise))
+
+    def get_config(self):
+        """Return the constructor arguments; encoders as nested configurations."""
+        encoders = {
+            name: keras.saving.serialize_keras_object(encoder) if encoder is not None else None
+            for name, encoder in (("autoencoder", self.autoencoder), ("vae", self.vae))
+        }
+        return {**super().get_config(), **self.settings, **encoders}
+
+    @classmethod
+    def from_config(cls, config):
+        """Rebuild the model, encoders first."""
+        config = dict(config)
+        for name in ("autoencoder", "vae"):
+            if config[name] is not None:
+                config[name] = keras.saving.deserialize_keras_object(config[name])
+        return cls(**config)
+
+
+def _check_inputs(inputs, autoencoder, vae):
+    """Return the inputs as a tuple; every one must be known and have its encoder."""
+    owners = {"autoencoder_code": autoencoder, "reconstruction_error": autoencoder, "vae_code": vae}
+    for name in inputs:
+        if name not in owners:
+            raise ValueError(f"inputs must be among {INPUT_PARTS}, got {name!r}")
+        if owners[name] is None:
+            encoder = "vae" if name == "vae_code" else "autoencoder"
+            raise ValueError(f"input {name!r} needs {encoder}=, a trained encoder; got None")
+    return tuple(inputs)

@@ -1,0 +1,165 @@
+"""Stage `augment`: makes more frauds from the labelled training frauds and judges them."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from evaluation import plots
+from evaluation.fidelity import fidelity_report, nearest_distances
+from features.oversampling import make_sampler, resample_with_source
+from features.schema import TransactionSchema
+from features.splitting import TRAINING, VALIDATION
+from models.saving import load_model
+from pipeline.artifacts import write_json
+from pipeline.context import StageContext, StageResult
+from pipeline.errors import InputError
+from pipeline.figures import save_figure
+
+if TYPE_CHECKING:
+    from imblearn.base import BaseSampler
+
+logger = logging.getLogger(__name__)
+
+UNLABELLED = -1
+REAL = "real"
+
+
+def augment(context: StageContext) -> StageResult:
+    """Write training.parquet (inputs, label, source, row_id) and fidelity.json with pictures.
+
+    `label` is -1 for training rows outside the label budget; `row_id` is the real row itself, or
+    the one that a synthetic row was made from (-1 where there is no single one).
+
+    **Fitted on:** labelled training rows. Validation frauds only serve as a yardstick of
+    fidelity.
+    """
+    rows = context.artifacts.scaled()
+    split = context.artifacts.split()
+    schema = TransactionSchema.from_dict(context.artifacts.data_summary()["schema"])
+    label = context.artifacts.transactions()[schema.label].to_numpy()
+    is_training = (split["part"] == TRAINING).to_numpy()
+    is_labelled = is_training & split["is_labelled"].to_numpy()
+    columns = context.artifacts.input_names()
+
+    labelled = np.flatnonzero(is_labelled)
+    table = _resample(context, rows[labelled], label[labelled], labelled, columns)
+    unlabelled = np.flatnonzero(is_training & ~is_labelled)
+    rest = _table(rows[unlabelled], columns, UNLABELLED, REAL, unlabelled)
+    training = pd.concat([table, rest], ignore_index=True)
+    training.to_parquet(context.output / "training.parquet", index=False)
+
+    real = rows[is_labelled & (label == 1)]
+    synthetic = training.loc[training["source"] != REAL, columns].to_numpy()
+    holdout = rows[((split["part"] == VALIDATION) & (label == 1)).to_numpy()]
+    report = fidelity_report(
+        real, synthetic, columns, holdout=holdout, rng=_streams(context, 2)[1]
+    )  # fmt: skip
+    write_json(
+        {"method": context.params.augment.method, **report}, context.output / "fidelity.json"
+    )
+    if len(synthetic):
+        _draw(context, real, synthetic, report)
+    return StageResult(
+        n_rows=len(training),
+        n_frauds=int((training["label"] == 1).sum()),
+        metrics={"n_synthetic": float(len(synthetic)), **_headline(report)},
+    )
+
+
+def _resample(
+    context: StageContext,
+    X: np.ndarray,
+    y: np.ndarray,
+    row_ids: np.ndarray,
+    columns: list[str],
+) -> pd.DataFrame:
+    params = context.params.augment
+    n_frauds = int((y == 1).sum())
+    wanted = int(params.sampling_strategy * (len(y) - n_frauds))
+    method = params.method
+    if method != "none" and wanted <= n_frauds:
+        logger.warning(
+            "augment.sampling_strategy=%g asks for %d frauds beside %d genuine rows, and the "
+            "labelled training rows have %d already: no synthetic rows were made",
+            params.sampling_strategy, wanted, len(y) - n_frauds, n_frauds,
+        )  # fmt: skip
+        method = "none"
+    try:
+        X_new, y_new, source, parent = resample_with_source(
+            _sampler(context, method), method, X, y
+        )  # fmt: skip
+    except ValueError as error:
+        raise InputError(f"augment.method={method}: {error}") from error
+    origin = np.where(parent >= 0, row_ids[np.maximum(parent, 0)], -1)
+    return _table(X_new, columns, y_new, source, origin)
+
+
+def _sampler(context: StageContext, method: str) -> BaseSampler:
+    params = context.params.augment
+    vae = None
+    if method == "vae":
+        vae = load_model(context.artifacts.folder("vae") / "vae.keras")
+    return make_sampler(
+        method,
+        sampling_strategy=params.sampling_strategy,
+        n_neighbors=params.n_neighbors,
+        random_state=int(_streams(context, 2)[0].integers(2**31)),
+        vae=vae,
+        generation=params.generation,
+    )
+
+
+def _streams(context: StageContext, n: int) -> list[np.random.Generator]:
+    seeds = np.random.SeedSequence(context.params.augment.seed).spawn(n)
+    return [np.random.default_rng(seed) for seed in seeds]
+
+
+def _table(
+    X: np.ndarray,
+    columns: list[str],
+    label: np.ndarray | int,
+    source: np.ndarray | str,
+    row_id: np.ndarray,
+) -> pd.DataFrame:
+    table = pd.DataFrame(X, columns=columns)
+    table["label"] = np.broadcast_to(np.asarray(label, np.int8), len(X))
+    table["source"] = np.broadcast_to(source, len(X))
+    table["row_id"] = row_id.astype(np.int64)
+    return table
+
+
+def _headline(report: dict[str, Any]) -> dict[str, float]:
+    """Return the figures of the report that a list of runs should show."""
+    figures = {
+        "synthetic_ks_mean": report["ks"]["mean"],
+        "synthetic_correlation_difference": report["correlation"]["mean_absolute_difference"],
+        "synthetic_share_nearer_than_real": report["privacy"]["share_nearer_than_real"],
+    }
+    return {name: float(value) for name, value in figures.items() if value is not None}
+
+
+def _draw(
+    context: StageContext, real: np.ndarray, synthetic: np.ndarray, report: dict[str, Any]
+) -> None:
+    method = context.params.augment.method
+    if len(real) >= 2:
+        save_figure(
+            context.output / "real_and_synthetic.png",
+            lambda ax: plots.plot_real_and_synthetic(real, synthetic, ax),
+            plots.real_and_synthetic_numbers(real, synthetic),
+            title=f"Real training frauds and synthetic ones ({method})",
+            size=(8.0, 6.0),
+        )
+        distances = nearest_distances(real, synthetic)
+        save_figure(
+            context.output / "fidelity.png",
+            lambda axes: plots.plot_fidelity(report, *distances, axes),
+            plots.fidelity_numbers(report),
+            title=f"Fidelity and privacy of the synthetic frauds ({method})",
+            size=(11.0, 6.0),
+            n_axes=2,
+        )
