@@ -76,7 +76,9 @@ class TabularAutoencoder(keras.Model):
         self.seed_generator = keras.random.SeedGenerator(int(next(seeds)))
         self.loss_tracker = keras.metrics.Mean(name="loss")
         self.encode_rows = tf.function(
-            self.latent_features, input_signature=[tf.TensorSpec((None, n_features), tf.float32)]
+            self.latent_features,
+            input_signature=[tf.TensorSpec((None, n_features), tf.float32)],
+            autograph=False,
         )
         self.built = True
 

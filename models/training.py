@@ -150,13 +150,16 @@ def apply_in_batches(function, x, rows_per_call: int = ROWS_PER_CALL) -> np.ndar
 def _compiled_epoch(model, n_rows, batch_size):
     n_steps = math.ceil(n_rows / batch_size)
 
-    @tf.function
+    @tf.function(autograph=False)  # converting Keras's code costs more than small tables train
     def run_epoch(rows, seed):
         order = tf.random.experimental.stateless_shuffle(tf.range(n_rows), seed=seed)
         shuffled = tf.gather(rows, order)
-        for step in tf.range(n_steps):
-            start = step * batch_size
-            model.learn(shuffled[start : start + batch_size])
+
+        def step(i):
+            model.learn(shuffled[i * batch_size : (i + 1) * batch_size])
+            return i + 1
+
+        tf.while_loop(lambda i: i < n_steps, step, [tf.constant(0)])
 
     return run_epoch
 
@@ -172,7 +175,7 @@ def _validation(model, x_validation):
     """Make the function that scores the validation rows in one compiled call."""
     rows = tf.constant(np.ascontiguousarray(x_validation, dtype=np.float32))
 
-    @tf.function
+    @tf.function(autograph=False)
     def losses():
         return {name: tf.reduce_mean(v) for name, v in model.evaluate_losses(rows).items()}
 

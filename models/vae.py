@@ -85,7 +85,9 @@ class TabularVAE(keras.Model):
             for name in ("loss", "reconstruction_loss", "kl_loss")
         }
         self.encode_rows = tf.function(
-            self.latent_features, input_signature=[tf.TensorSpec((None, n_features), tf.float32)]
+            self.latent_features,
+            input_signature=[tf.TensorSpec((None, n_features), tf.float32)],
+            autograph=False,
         )
         self.built = True
 

@@ -1,0 +1,367 @@
+"""Turns scaled transactions into the codes of an autoencoder or a VAE."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from models.autoencoder import TabularAutoencoder
+from models.saving import load_model, save_model
+from models.training import TrainingSettings, apply_in_batches, train
+from models.vae import TabularVAE
+
+FORMAT_VERSION = 1
+PARAMS_FILE = "params.json"
+MODEL_FILE = "model.keras"
+TRAINING_PARAMS = ("epochs", "batch_size", "learning_rate", "optimizer")
+
+
+class _LatentFeatures(TransformerMixin, BaseEstimator):
+    """What both transformers share: fit, transform, save, load.
+
+    A subclass names its Keras class in `_model_class` and that class's constructor arguments in
+    `_model_params`.
+    """
+
+    def fit(self, X, y=None, *, X_validation=None, on_epoch=None):  # noqa: ARG002 - sklearn's signature
+        """Train the model, or adopt the trained one given as `model`.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Scaled transactions.
+        y : None
+            Ignored; here for pipelines.
+        X_validation : array-like of shape (n_validation_samples, n_features), optional
+            Rows that are scored after every epoch and never trained on.
+        on_epoch : callable, optional
+            Called as ``on_epoch(epoch, metrics)`` after every epoch, from 0.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            If `model` was made for another number of columns.
+        models.training.TrainingDivergedError
+            If the loss is no longer finite.
+        """
+        X = validate_data(self, X, dtype=np.float32)
+        self.history_ = []
+        if self.model is not None:
+            _check_width(self.model, X)
+            self.model_ = self.model
+            return self
+        if X_validation is not None:
+            X_validation = validate_data(self, X_validation, dtype=np.float32, reset=False)
+        seeds = check_random_state(self.random_state).randint(np.iinfo(np.int32).max, size=2)
+        self.model_ = self._model_class(
+            X.shape[1],
+            **{name: getattr(self, name) for name in self._model_params},
+            seed=int(seeds[0]),
+        )
+        settings = TrainingSettings(
+            **{name: getattr(self, name) for name in TRAINING_PARAMS}, seed=int(seeds[1])
+        )
+        self.history_ = train(
+            self.model_, X, settings, x_validation=X_validation, on_epoch=on_epoch
+        )
+        return self
+
+    def transform(self, X):
+        """Features of each row.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Scaled transactions.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_features_out), float32
+            In the order of `get_feature_names_out`.
+        """
+        check_is_fitted(self)
+        X = validate_data(self, X, dtype=np.float32, reset=False)
+        return apply_in_batches(self.model_.encode_rows, X)
+
+    def save(self, path):
+        """Write the fitted transformer to a folder: `params.json` and `model.keras`.
+
+        Parameters
+        ----------
+        path : str or Path
+            Folder; made where it is missing.
+
+        Raises
+        ------
+        TypeError
+            If a parameter cannot be written as JSON, such as a `RandomState`.
+        """
+        check_is_fitted(self)
+        params = {k: v for k, v in self.get_params(deep=False).items() if k != "model"}
+        state = {
+            "format": FORMAT_VERSION,
+            "class": type(self).__name__,
+            "params": params,
+            "n_features_in": self.n_features_in_,
+            "feature_names_in": getattr(self, "feature_names_in_", np.array([])).tolist(),
+            "history": self.history_,
+        }
+        folder = Path(path)
+        json.dumps(state)  # refuse before anything is written
+        save_model(self.model_, folder / MODEL_FILE)
+        state["model_sha256"] = _sha256(folder / MODEL_FILE)
+        unfinished = folder / f".{PARAMS_FILE}.part"
+        unfinished.write_text(json.dumps(state, indent=2) + "\n", encoding="utf-8")
+        unfinished.replace(folder / PARAMS_FILE)
+
+    @classmethod
+    def load(cls, path):
+        """Read a transformer that `save` wrote; its output is the same.
+
+        Parameters
+        ----------
+        path : str or Path
+            The folder.
+
+        Returns
+        -------
+        AutoencoderFeatures or VAEFeatures
+            Fitted; a `clone` of it trains anew.
+
+        Raises
+        ------
+        FileNotFoundError
+            If the folder holds no saved transformer.
+        ValueError
+            If it holds another class, or files that do not belong together.
+        """
+        folder = Path(path)
+        if not (folder / PARAMS_FILE).is_file():
+            raise FileNotFoundError(f"no {cls.__name__} at {folder}: {PARAMS_FILE} is missing")
+        state = json.loads((folder / PARAMS_FILE).read_text(encoding="utf-8"))
+        expected = {"format": FORMAT_VERSION, "class": cls.__name__}
+        found = {key: state.get(key) for key in expected}
+        if found != expected:
+            raise ValueError(f"{folder} should hold {expected}, but holds {found}")
+        if _sha256(folder / MODEL_FILE) != state["model_sha256"]:
+            raise ValueError(
+                f"{folder / MODEL_FILE} is not the model that {PARAMS_FILE} was written with; "
+                "save the transformer again"
+            )
+        transformer = cls(**state["params"])
+        transformer.model_ = load_model(folder / MODEL_FILE)
+        transformer.history_ = state["history"]
+        transformer.n_features_in_ = state["n_features_in"]
+        if state["feature_names_in"]:
+            transformer.feature_names_in_ = np.array(state["feature_names_in"], dtype=object)
+        return transformer
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = ["float32"]
+        return tags
+
+
+class AutoencoderFeatures(_LatentFeatures):
+    """Code and reconstruction error of each row, from a dense autoencoder.
+
+    **Fitted on:** training rows only, all of them, labelled or not.
+
+    Parameters
+    ----------
+    hidden_units, latent_dim, hidden_activation, code_activation, output_activation, input_noise
+        As in `models.autoencoder.TabularAutoencoder`.
+    epochs, batch_size, learning_rate, optimizer
+        As in `models.training.TrainingSettings`.
+    random_state : int, RandomState or None, default=None
+        Seed of weights, noise and row order.
+    model : TabularAutoencoder, optional
+        Already trained: `fit` only checks its width. The parameters above then have no effect.
+
+    Attributes
+    ----------
+    model_ : TabularAutoencoder
+    history_ : list of dict
+        Losses per epoch; empty for a given model.
+    n_features_in_ : int
+    feature_names_in_ : ndarray of str
+        Where `X` has string column names.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> X = np.random.default_rng(0).normal(size=(64, 5))
+    >>> features = AutoencoderFeatures(latent_dim=2, epochs=1, random_state=0).fit(X)
+    >>> features.transform(X).shape
+    (64, 3)
+    >>> list(features.get_feature_names_out())
+    ['autoencoder_code_0', 'autoencoder_code_1', 'reconstruction_error']
+    """
+
+    _model_class = TabularAutoencoder
+    _model_params = (
+        "hidden_units",
+        "latent_dim",
+        "hidden_activation",
+        "code_activation",
+        "output_activation",
+        "input_noise",
+    )
+
+    def __init__(
+        self,
+        hidden_units=(),
+        latent_dim=12,
+        hidden_activation="relu",
+        code_activation="tanh",
+        output_activation="linear",
+        input_noise=0.0,
+        epochs=20,
+        batch_size=128,
+        learning_rate=1e-3,
+        optimizer="adam",
+        random_state=None,
+        model=None,
+    ):
+        self.hidden_units = hidden_units
+        self.latent_dim = latent_dim
+        self.hidden_activation = hidden_activation
+        self.code_activation = code_activation
+        self.output_activation = output_activation
+        self.input_noise = input_noise
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.optimizer = optimizer
+        self.random_state = random_state
+        self.model = model
+
+    def get_feature_names_out(self, input_features=None):  # noqa: ARG002 - sklearn's signature
+        """Names of the features: the codes, then `reconstruction_error`.
+
+        Parameters
+        ----------
+        input_features : array-like of str, optional
+            Ignored; every feature depends on every column.
+
+        Returns
+        -------
+        ndarray of str objects
+        """
+        check_is_fitted(self)
+        codes = [f"autoencoder_code_{i}" for i in range(self.model_.latent_dim)]
+        return np.array([*codes, "reconstruction_error"], dtype=object)
+
+
+class VAEFeatures(_LatentFeatures):
+    """Mean code of each row, from a dense variational autoencoder.
+
+    **Fitted on:** training rows only, all of them, labelled or not.
+
+    Parameters
+    ----------
+    hidden_units, latent_dim, hidden_activation, output_activation, reconstruction_loss, beta, \
+beta_warmup_epochs
+        As in `models.vae.TabularVAE`.
+    epochs, batch_size, learning_rate, optimizer
+        As in `models.training.TrainingSettings`.
+    random_state : int, RandomState or None, default=None
+        Seed of weights, noise and row order.
+    model : TabularVAE, optional
+        Already trained: `fit` only checks its width. The parameters above then have no effect.
+
+    Attributes
+    ----------
+    model_ : TabularVAE
+    history_ : list of dict
+        Losses per epoch; empty for a given model.
+    n_features_in_ : int
+    feature_names_in_ : ndarray of str
+        Where `X` has string column names.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> X = np.random.default_rng(0).normal(size=(64, 5))
+    >>> features = VAEFeatures(hidden_units=(4,), latent_dim=2, epochs=1, random_state=0).fit(X)
+    >>> features.transform(X).shape
+    (64, 2)
+    """
+
+    _model_class = TabularVAE
+    _model_params = (
+        "hidden_units",
+        "latent_dim",
+        "hidden_activation",
+        "output_activation",
+        "reconstruction_loss",
+        "beta",
+        "beta_warmup_epochs",
+    )
+
+    def __init__(
+        self,
+        hidden_units=(16,),
+        latent_dim=6,
+        hidden_activation="relu",
+        output_activation="linear",
+        reconstruction_loss="squared_error",
+        beta=1.0,
+        beta_warmup_epochs=0,
+        epochs=50,
+        batch_size=100,
+        learning_rate=1e-3,
+        optimizer="rmsprop",
+        random_state=None,
+        model=None,
+    ):
+        self.hidden_units = hidden_units
+        self.latent_dim = latent_dim
+        self.hidden_activation = hidden_activation
+        self.output_activation = output_activation
+        self.reconstruction_loss = reconstruction_loss
+        self.beta = beta
+        self.beta_warmup_epochs = beta_warmup_epochs
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.optimizer = optimizer
+        self.random_state = random_state
+        self.model = model
+
+    def get_feature_names_out(self, input_features=None):  # noqa: ARG002 - sklearn's signature
+        """Names of the features, one per code dimension.
+
+        Parameters
+        ----------
+        input_features : array-like of str, optional
+            Ignored; every feature depends on every column.
+
+        Returns
+        -------
+        ndarray of str objects
+        """
+        check_is_fitted(self)
+        return np.array([f"vae_code_{i}" for i in range(self.model_.latent_dim)], dtype=object)
+
+
+def _check_width(model, X):
+    if model.n_features != X.shape[1]:
+        raise ValueError(
+            f"the given model was made for {model.n_features} columns, X has {X.shape[1]}; "
+            "give rows scaled like those it was trained on"
+        )
+
+
+def _sha256(path):
+    return hashlib.sha256(path.read_bytes()).hexdigest()
