@@ -128,7 +128,7 @@ class VAEParams(Section):
     latent_dim: Count
     hidden_activation: str
     output_activation: OutputActivation
-    reconstruction_loss: Literal["squared_error", "binary_crossentropy"]
+    reconstruction_loss: Literal["squared_error", "binary_cross_entropy"]
     beta: NonNegative
     beta_warmup_epochs: Annotated[int, Field(ge=0)]
     optimizer: Optimizer
@@ -139,11 +139,11 @@ class VAEParams(Section):
 
     @model_validator(mode="after")
     def _match_loss_to_output(self) -> VAEParams:
-        if self.reconstruction_loss == "binary_crossentropy" and self.output_activation != (
+        if self.reconstruction_loss == "binary_cross_entropy" and self.output_activation != (
             "sigmoid"
         ):
             raise ValueError(
-                "reconstruction_loss: binary_crossentropy needs output_activation: sigmoid "
+                "reconstruction_loss: binary_cross_entropy needs output_activation: sigmoid "
                 f"(and scale.method: min_max), got {self.output_activation}"
             )
         return self
