@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import average_precision_score
+from sklearn.preprocessing import StandardScaler
 
 from features.simulation import simulate_transactions
 
@@ -17,7 +18,7 @@ FEATURES = [*V_COLUMNS, "Amount"]
 
 @pytest.fixture(scope="module")
 def large():
-    return simulate_transactions(200_000, seed=11)
+    return simulate_transactions(100_000, seed=11)
 
 
 @pytest.fixture(scope="module")
@@ -114,14 +115,14 @@ def test_amounts_have_the_real_shape(large, genuine):
 def test_rows_lie_near_a_space_of_fewer_dimensions(genuine):
     # Ten factors on a curved sheet: the whitened components cannot reveal them by variance, but
     # a product of components predicts another one, which independent columns would not allow.
-    z = (genuine[V_COLUMNS] / genuine[V_COLUMNS].std()).clip(-3, 3).to_numpy()[:, :10]
-    products = np.stack([z[:, i] * z[:, j] for i in range(10) for j in range(i, 10)], axis=1)
-    products -= products.mean(axis=0)
-    explained = []
-    for target in (genuine[V_COLUMNS] / genuine[V_COLUMNS].std()).clip(-3, 3).to_numpy().T:
-        coefficients, *_ = np.linalg.lstsq(products, target - target.mean(), rcond=None)
-        explained.append(1 - np.var(target - products @ coefficients) / np.var(target))
-    assert max(explained) > 0.1
+    deviations = (genuine[V_COLUMNS] / genuine[V_COLUMNS].std()).clip(-3, 3).to_numpy()[:10_000]
+    z = deviations[:, :8]
+    products = np.stack([z[:, i] * z[:, j] for i in range(8) for j in range(i, 8)], axis=1)
+    products = StandardScaler().fit_transform(products)
+    targets = StandardScaler().fit_transform(deviations)
+    coefficients = np.linalg.solve(products.T @ products, products.T @ targets)
+    explained = 1 - np.var(targets - products @ coefficients, axis=0)
+    assert explained.max() > 0.1
 
 
 def test_no_single_column_gives_fraud_away(large):
@@ -135,13 +136,15 @@ def test_no_single_column_gives_fraud_away(large):
     assert max(best.values()) > 0.2, "the real set has telling columns too"
 
 
-def boosting():
+def boosting(max_iter):
+    # The defaults (learning rate 0.1, 31 leaves) are unstable with 84 frauds.
     return HistGradientBoostingClassifier(
         learning_rate=0.05,
-        max_iter=200,
+        max_iter=max_iter,
         max_leaf_nodes=15,
         min_samples_leaf=40,
         l2_regularization=1.0,
+        early_stopping=False,
         random_state=0,
     )
 
@@ -153,21 +156,17 @@ def average_precision_on(model, train, test):
 
 @pytest.mark.slow
 def test_boosting_finds_it_as_hard_as_the_real_set(large):
-    achieved = [
-        average_precision_on(boosting(), simulate_transactions(50_000, seed=seed), large)
-        for seed in (0, 1)
-    ]
-    assert 0.72 < min(achieved) <= max(achieved) < 0.90
+    train = simulate_transactions(50_000, seed=0)
+    assert 0.72 < average_precision_on(boosting(120), train, large) < 0.90
 
 
 @pytest.mark.slow
 def test_drift_makes_an_old_model_worse():
     def loss_of_age(drift):
-        table = simulate_transactions(120_000, fraud_rate=0.01, drift=drift, seed=5)
-        early, late = table[:60_000], table[90_000:]
-        fresh, fresh_test = table[90_000::2], table[90_001::2]
-        old = average_precision_on(boosting(), early[::4], late)
-        new = average_precision_on(boosting(), fresh, fresh_test)
+        table = simulate_transactions(40_000, fraud_rate=0.02, drift=drift, seed=5)
+        early, late, late_test = table[:20_000:4], table[30_000::2], table[30_001::2]
+        old = average_precision_on(boosting(40), early, late_test)
+        new = average_precision_on(boosting(40), late, late_test)
         return new - old
 
     assert loss_of_age(1.0) > 0.05
