@@ -76,7 +76,13 @@ def cli() -> None:
     type=click.Path(path_type=Path, file_okay=False),
     help="With --no-cache: where artifacts/ and mlflow.db go.  [default: .]",
 )
-@click.option("--preset", metavar="NAME|FILE", help="Values of presets/NAME.yaml, for this run.")
+@click.option(
+    "--preset",
+    "presets",
+    metavar="NAME|FILE",
+    multiple=True,
+    help="Values of presets/NAME.yaml, for this run; may be repeated.",
+)
 @click.option(
     "-S", "assignments", metavar="KEY=VALUE", multiple=True, help="Another value, for this run."
 )

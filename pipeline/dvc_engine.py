@@ -76,7 +76,12 @@ def reproduce(request: RunRequest, content: Mapping[str, Any], session: Session)
         with _readable_errors(), _open_repo(request.folder, content) as repo:
             with make_lock(str(Path(repo.tmp_dir) / RWLOCK_LOCK), tmp_dir=repo.tmp_dir):
                 _drop_dead_locks(Path(repo.tmp_dir) / RWLOCK_FILE)
-            repo.reproduce(targets=_targets(request), repro_fn=reproduce_stage)
+            # `all_pipelines` takes the stages from the graph; targets would be parsed once more.
+            repo.reproduce(
+                targets=_targets(request),
+                all_pipelines=request.stage is None,
+                repro_fn=reproduce_stage,
+            )
     finally:
         dvc.stage.run.cmd_run = original
     return tuple(restored)

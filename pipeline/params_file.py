@@ -55,17 +55,19 @@ def find_preset(name: str, root: Path) -> Path:
     )
 
 
-def read_overrides(assignments: Iterable[str], preset: Path | None = None) -> dict[str, Any]:
-    """Turn a preset file and ``section.key=value`` texts into values under dotted keys.
+def read_overrides(assignments: Iterable[str], presets: Iterable[Path] = ()) -> dict[str, Any]:
+    """Turn preset files and ``section.key=value`` texts into values under dotted keys.
 
-    Later ones win; assignments win over the preset. Values are read as YAML.
+    Later ones win; assignments win over presets. Values are read as YAML.
 
     Raises
     ------
     ParamsError
         If a text has no ``=`` or no key, or if its value is not YAML.
     """
-    overrides = dict(flatten(read_yaml(preset))) if preset else {}
+    overrides: dict[str, Any] = {}
+    for preset in presets:
+        overrides.update(flatten(read_yaml(preset)))
     for assignment in assignments:
         key, sign, text = assignment.partition("=")
         if not sign or not key.strip():

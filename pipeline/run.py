@@ -55,8 +55,8 @@ class RunRequest:
         Where artifacts go without DVC.
     params_file : Path or None
         Read instead of ``params.yaml`` in `folder`.
-    preset : str or None
-        Name of a file in ``presets/``, or a file.
+    presets : tuple of str
+        Names of files in ``presets/``, or files; later ones win.
     assignments : tuple of str
         Overrides, ``section.key=value``.
     tracking : bool
@@ -70,7 +70,7 @@ class RunRequest:
     folder: Path = Path()
     workdir: Path = Path()
     params_file: Path | None = None
-    preset: str | None = None
+    presets: tuple[str, ...] = ()
     assignments: tuple[str, ...] = ()
     tracking: bool = True
 
@@ -188,10 +188,10 @@ def run_one_stage(name: str, folder: Path, *, tracking: bool = True) -> None:
 
 
 def resolve_params(request: RunRequest) -> dict[str, Any]:
-    """Return the content of params.yaml with the preset and the overrides put in."""
+    """Return the content of params.yaml with the presets and the overrides put in."""
     path = _params_path(request)
-    preset = find_preset(request.preset, request.folder) if request.preset else None
-    overrides = read_overrides(request.assignments, preset)
+    presets = [find_preset(name, request.folder) for name in request.presets]
+    overrides = read_overrides(request.assignments, presets)
     return merge_overrides(read_yaml(path), overrides, path.name)
 
 

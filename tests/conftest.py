@@ -1,19 +1,38 @@
 """What takes seconds to make and is shared by the tests of a session."""
 
 import os
+import subprocess
+import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+MAKE_DATABASE = """
+import logging, pathlib
+logging.basicConfig(level=logging.INFO)
+from pipeline.tracking_server import connect, tracking_uri
+connect(tracking_uri(pathlib.Path.cwd()))
+"""
+
 
 @pytest.fixture(scope="session")
 def mlflow_database(tmp_path_factory):
-    """An empty MLflow database; making one takes seconds of migrations, so copy it."""
-    from pipeline.tracking_server import connect
-
-    path = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
-    connect(f"sqlite:///{path}")
-    return path
+    """An empty MLflow database to copy, since making one takes seconds; what that printed."""
+    folder = tmp_path_factory.mktemp("mlflow")
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("MLFLOW_")}
+    done = subprocess.run(
+        [sys.executable, "-c", MAKE_DATABASE],
+        cwd=folder,
+        env=environment | {"PYTHONPATH": str(REPOSITORY)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=True,
+    )
+    return SimpleNamespace(path=folder / "mlflow.db", output=done.stdout)
 
 
 @pytest.fixture(autouse=True)

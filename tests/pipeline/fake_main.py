@@ -8,7 +8,6 @@ file ``paused`` and waits to be killed; where ``FAKE_BAD`` names it, it refuses 
 import hashlib
 import os
 import time
-from pathlib import Path
 
 import pipeline.session
 from pipeline.artifacts import write_json
