@@ -1,5 +1,6 @@
 """What takes seconds to make and is shared by the tests of a session."""
 
+import importlib.util
 import os
 import subprocess
 import sys
@@ -99,3 +100,34 @@ def packaged(tmp_path_factory):
 
 # TensorFlow's start-up lines are no news in a test's output.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+
+def _load(name):
+    """Import a file of tests/pipeline that is no test."""
+    path = REPOSITORY / "tests" / "pipeline" / f"{name}.py"
+    spec = importlib.util.spec_from_file_location(name, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def project(tmp_path):
+    """Return a project of its own, see tests/pipeline/fake_project.py."""
+    return _load("fake_project").Project(tmp_path / "project")
+
+
+@pytest.fixture
+def run_here(project, monkeypatch):
+    """Return a function that runs `project` in this process and says which stages ran."""
+    import pipeline.session
+    from pipeline.run import RunRequest, run
+
+    monkeypatch.setattr(pipeline.session, "find_stage", _load("fake_main").find_fake_stage)
+    monkeypatch.setattr(pipeline.session, "TRAINED_STAGES", ())
+
+    def run_here(stage=None, **options):
+        run(RunRequest(stage=stage, folder=project.folder, **options))
+        return project.ran()
+
+    return run_here
