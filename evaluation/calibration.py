@@ -9,6 +9,7 @@ from scipy.special import expit, logit
 from evaluation.inputs import check_both_classes, check_probabilities, check_scored_rows
 
 SMALLEST_PROBABILITY = 1e-12  # keeps the log odds of scores 0 and 1 finite
+FARTHEST_LOG_ODDS = 14.0  # of a score while the slope is fitted: one in a million
 SMALLEST_SLOPE = 1e-3  # a useless score is flattened, never turned around
 
 
@@ -76,7 +77,9 @@ def fit_logistic_calibration(score, y_true, sample_weight=None, *, ridge=1.0):
     slope of at least 1e-3. The penalty is a normal prior of deviation ridge^(-1/2) that the
     scores already are log odds: with hundreds of frauds it is not felt, with a handful, or
     with classes that do not overlap, it keeps the slope finite. The intercept is free, so on
-    the fitted rows the mean probability equals the fraud rate (both weighted).
+    the fitted rows the mean probability equals the fraud rate (both weighted). While the slope is
+    fitted, log odds beyond 14 count as 14: a saturated score (all trees agree, a softmax rounds
+    to 1) says "very sure", not how sure, and would otherwise decide the slope alone.
 
     **Fitted on:** validation rows only.
 
@@ -105,19 +108,20 @@ def fit_logistic_calibration(score, y_true, sample_weight=None, *, ridge=1.0):
     y_true, score, weight = check_scored_rows(y_true, score, sample_weight)
     check_both_classes(y_true)
     raw = log_odds(score)
+    kept = np.clip(raw, -FARTHEST_LOG_ODDS, FARTHEST_LOG_ODDS)
     frauds = float(weight @ y_true)
 
     def penalised_loss(slope_and_intercept):
         slope, intercept = slope_and_intercept
-        logits = slope * raw + intercept
+        logits = slope * kept + intercept
         residual = weight * (expit(logits) - y_true)
         loss = weight @ (np.logaddexp(0, logits) - y_true * logits) + ridge / 2 * (slope - 1) ** 2
-        gradient = np.array([residual @ raw + ridge * (slope - 1), residual.sum()])
+        gradient = np.array([residual @ kept + ridge * (slope - 1), residual.sum()])
         return loss / frauds, gradient / frauds
 
     fitted = minimize(
         penalised_loss,
-        x0=[1.0, _balancing_intercept(raw, frauds, weight)],
+        x0=[1.0, _balancing_intercept(kept, frauds, weight)],
         jac=True,
         method="L-BFGS-B",
         bounds=[(SMALLEST_SLOPE, None), (None, None)],

@@ -132,3 +132,29 @@ def test_impossible_numbers_are_named():
         LogisticCalibration(-1.0, 0.0)
     with pytest.raises(ValueError, match="probabilities"):
         LogisticCalibration(1.0, 0.0).apply([1.5])
+
+
+@pytest.mark.parametrize("ridge", [0.1, 1.0, 10.0])
+def test_few_rows_minimise_the_documented_objective(ridge):
+    score, y = np.array([0.02, 0.1, 0.4, 0.3, 0.9]), np.array([0, 0, 0, 1, 1])
+    weight = np.array([4.0, 4.0, 4.0, 1.0, 1.0])
+
+    def objective(slope, intercept):
+        p = expit(slope * logit(score) + intercept)
+        loss = -weight @ (y * np.log(p) + (1 - y) * np.log(1 - p))
+        return loss + ridge / 2 * (slope - 1) ** 2
+
+    fitted = fit_logistic_calibration(score, y, weight, ridge=ridge)
+    lowest = objective(fitted.slope, fitted.intercept)
+    for step in (-0.01, 0.01):
+        assert objective(fitted.slope + step, fitted.intercept) > lowest
+        assert objective(fitted.slope, fitted.intercept + step) > lowest
+
+
+def test_a_few_saturated_scores_do_not_decide_the_slope():
+    score, y = scored(5_000, 1, 0)
+    saturated = np.append(score, [1.0] * 4)
+    labels = np.append(y, [1, 1, 1, 0])  # one of the four "certain" frauds is none
+    plain, fitted = fit_logistic_calibration(score, y), fit_logistic_calibration(saturated, labels)
+    assert fitted.slope == pytest.approx(plain.slope, rel=0.05)
+    assert fitted.apply(saturated).mean() == pytest.approx(labels.mean())
