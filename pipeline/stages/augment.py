@@ -157,7 +157,7 @@ def _draw(
         distances = nearest_distances(real, synthetic)
         save_figure(
             context.output / "fidelity.png",
-            lambda axes: plots.plot_fidelity(report, *distances, axes),
+            lambda axes: plots.plot_fidelity(report, distances[0], distances[1], axes),
             plots.fidelity_numbers(report),
             title=f"Fidelity and privacy of the synthetic frauds ({method})",
             size=(11.0, 6.0),
