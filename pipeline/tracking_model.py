@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import re
 import shutil
 import tempfile
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from pipeline import model_folder
 from pipeline.errors import InputError
-from pipeline.tracking_server import connect, mlflow_errors, shown_uri
+from pipeline.tracking_server import connect, mlflow_errors, prepare_mlflow, shown_uri
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -55,16 +58,20 @@ def log_model(folder: Path, run_id: str, uri: str) -> str:
     The model holds the folder, the code that reads it and the exact versions of what that code
     imports, so it loads where Counterfoil is not installed.
     """
-    import mlflow.pyfunc
+    pyfunc = _import_pyfunc()
     from mlflow.models import Model
 
     manifest = model_folder.read_manifest(folder)
     source = Path(__file__).parent
-    with tempfile.TemporaryDirectory() as scratch, _global_tracking_uri(uri):
+    with (
+        tempfile.TemporaryDirectory() as scratch,
+        _global_tracking_uri(uri),
+        _without_warnings_about_mlflow(),
+    ):
         logged = Model.log(
             artifact_path=None,
-            name=MODEL_NAME,
-            flavor=mlflow.pyfunc,
+            model_id=_create_model(run_id, uri),
+            flavor=pyfunc,
             run_id=run_id,
             python_model=str(source / SCRIPT),
             artifacts={"model": str(folder)},
@@ -116,6 +123,36 @@ def download_model(name: str, uri: str, folder: Path) -> Path:
             f"it, got {len(found)}"
         )
     return found[0].parent
+
+
+def _create_model(run_id: str, uri: str) -> str:
+    """Return the id of a new, empty model of the run.
+
+    Left to itself, MLflow would put it into the experiment "Default", whose artifacts go to
+    ``./mlruns``.
+    """
+    client = connect(uri)
+    run = client.get_run(run_id)
+    model = client.create_logged_model(
+        run.info.experiment_id, name=MODEL_NAME, source_run_id=run_id, params=run.data.params
+    )
+    return str(model.model_id)
+
+
+def _import_pyfunc() -> ModuleType:
+    """Import mlflow.pyfunc; a plain import gives a stand-in that imports at some later time."""
+    prepare_mlflow()
+    with _without_warnings_about_mlflow():
+        return importlib.import_module("mlflow.pyfunc")
+
+
+@contextmanager
+def _without_warnings_about_mlflow() -> Iterator[None]:
+    """Hide warnings that are about MLflow's own code: its type hints, its use of pandas."""
+    with warnings.catch_warnings():
+        for message in (".*Any type hint is inferred", "Operation with range is deprecated"):
+            warnings.filterwarnings("ignore", message=message)
+        yield
 
 
 def _copy_code(source: Path, scratch: Path) -> list[str]:

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import mlflow
+import pandas as pd
 from mlflow.pyfunc import PythonModel
 
 
@@ -16,8 +17,12 @@ class PackagedFraudModel(PythonModel):
 
         self._model = model_folder.load(Path(context.artifacts["model"]))
 
-    # MLflow would take type hints for a schema, in place of the signature.
-    def predict(self, context, model_input, params=None):  # type: ignore[no-untyped-def]  # noqa: ARG002
+    def predict(
+        self,
+        context: Any,  # noqa: ARG002
+        model_input: pd.DataFrame,
+        params: dict[str, Any] | None = None,  # noqa: ARG002
+    ) -> pd.DataFrame:
         """Return score and decision of raw transactions."""
         return self._model.predict(model_input)
 

@@ -23,7 +23,7 @@ ARTIFACT_FOLDER = "mlartifacts"
 PROBE_TIMEOUT_SECONDS = 5.0
 PROBE_ATTEMPTS = 2
 # What MLflow would do by itself: report usage to its makers, retry a lost server for minutes,
-# set up log handlers of its own and print addresses. A user's own setting wins.
+# set up log handlers of its own, print addresses and draw progress bars. A user's own setting wins.
 ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "DO_NOT_TRACK": "true",
@@ -31,6 +31,7 @@ ENVIRONMENT = {
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
     "MLFLOW_CONFIGURE_LOGGING": "false",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "MLFLOW_UV_AUTO_DETECT": "false",
     "GIT_PYTHON_REFRESH": "quiet",
 }

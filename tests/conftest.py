@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -111,14 +112,26 @@ def _load(name):
     return module
 
 
-@pytest.fixture
-def project(tmp_path):
-    """Return a project of its own, see tests/pipeline/fake_project.py."""
-    return _load("fake_project").Project(tmp_path / "project")
+@pytest.fixture(scope="session")
+def finished_project(tmp_path_factory):
+    """Return a project in which every stage has run; not to be changed."""
+    project = _load("fake_project").Project(tmp_path_factory.mktemp("finished") / "project")
+    result = project.create().command("run")
+    if result.returncode:
+        raise RuntimeError(result.stderr)
+    project.finished = project.ran()
+    return project
 
 
 @pytest.fixture
-def run_here(project, monkeypatch):
+def project(tmp_path, finished_project):
+    """Return a copy of `finished_project`, see tests/pipeline/fake_project.py."""
+    shutil.copytree(finished_project.folder, tmp_path / "project", symlinks=True)
+    return type(finished_project)(tmp_path / "project")
+
+
+@pytest.fixture
+def run_here(monkeypatch, project):
     """Return a function that runs `project` in this process and says which stages ran."""
     import pipeline.session
     from pipeline.run import RunRequest, run
