@@ -96,8 +96,12 @@ def reasons_by_row(problems: Sequence[RowProblem]) -> dict[int, str]:
 
 
 def drop_duplicates(table: pd.DataFrame) -> pd.DataFrame:
-    """Distinct rows of a table; of equal ones the first stays."""
-    return table.drop_duplicates(ignore_index=True)
+    """Distinct rows of a table with unique row labels; of equal rows the first stays."""
+    # Comparing every column takes long; equal hashes single out the few rows worth it.
+    hashes = pd.util.hash_pandas_object(table, index=False)
+    suspects = table.loc[hashes.duplicated(keep=False).to_numpy()]
+    repeated = suspects.index[suspects.duplicated()]
+    return table.drop(index=repeated).reset_index(drop=True)
 
 
 def order_rows(table: pd.DataFrame, schema: TransactionSchema) -> pd.DataFrame:
@@ -112,15 +116,18 @@ def order_rows(table: pd.DataFrame, schema: TransactionSchema) -> pd.DataFrame:
     >>> order_rows(table, schema)["V1"].tolist()
     [1.0, 2.0, 0.0]
     """
-    time = table[schema.time].to_numpy() if schema.time else np.zeros(len(table))
-    order = np.argsort(time, kind="stable")
-    ordered_time = time[order]
-    same_as_next = np.append(ordered_time[1:] == ordered_time[:-1], False)
-    tied = np.flatnonzero(same_as_next | np.append(False, same_as_next[:-1]))
-    if len(tied):
-        among = table.take(order[tied])
-        keys = [among[name].to_numpy() for name in reversed(schema.columns)]
-        order[tied] = order[tied][np.lexsort([*keys, ordered_time[tied]])]
+    order = np.arange(len(table))
+    # Rows from one start to the next are equal in all columns looked at so far.
+    is_start = np.zeros(len(table), dtype=bool)
+    is_start[:1] = True
+    for name in schema.columns:
+        tied = np.flatnonzero(~(is_start & np.append(is_start[1:], True)))
+        if not len(tied):
+            break
+        codes = pd.factorize(table[name].to_numpy()[order[tied]], sort=True)[0]
+        sorting = np.lexsort([codes, np.cumsum(is_start)[tied]])
+        order[tied] = order[tied][sorting]
+        is_start[tied[1:]] |= np.diff(codes[sorting]) != 0
     return table.take(order).reset_index(drop=True)
 
 
