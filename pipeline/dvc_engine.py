@@ -7,7 +7,7 @@ import json
 import logging
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import chdir, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,8 +21,8 @@ from dvc.lock import LockError, make_lock
 from dvc.repo import NotDvcRepoError, Repo
 from dvc.repo.reproduce import _reproduce_stage, get_active_graph, plan_repro
 from dvc.rwlock import RWLOCK_FILE, RWLOCK_LOCK
+from dvc.scm import SCMError
 from dvc.stage.cache import StageCache
-from scmrepo.exceptions import SCMError
 
 from pipeline.errors import CounterfoilError, UsageError
 from pipeline.run import PARAMS_FILE, RunRequest
@@ -167,7 +167,9 @@ def _open_repo(folder: Path, content: Mapping[str, Any]) -> Iterator[Any]:
             "--no-cache --workdir DIR"
         )
     text = yaml.safe_dump(dict(content), sort_keys=False, allow_unicode=True)
-    with Repo(str(root), fs=_OverriddenFileSystem(str(root / PARAMS_FILE), text)) as repo:
+    files = _OverriddenFileSystem(str(root / PARAMS_FILE), text)
+    # DVC's run cache and its names of stages go by the current folder.
+    with chdir(root), Repo(str(root), fs=files) as repo:
         repo.stage_cache = _RunCache(repo)
         yield repo
 

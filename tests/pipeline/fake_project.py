@@ -17,6 +17,9 @@ class Project:
 
     def __init__(self, folder):
         self.folder = folder
+
+    def create(self):
+        """Copy what there is to copy; nothing has run yet."""
         for name in (".dvc/config", ".dvc/.gitignore", ".dvcignore", ".gitignore", "params.yaml"):
             self.path(name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(REPOSITORY / name, self.path(name))
@@ -32,7 +35,8 @@ class Project:
                     self.path(name).write_text("# stub\n")
         self.path("data").mkdir()
         self.path("data/README.md").write_text("input\n")
-        subprocess.run(["git", "init", "-q", folder], check=True)
+        subprocess.run(["git", "init", "-q", self.folder], check=True)
+        return self
 
     def path(self, name):
         return self.folder / name
