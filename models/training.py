@@ -21,6 +21,9 @@ OPTIMIZERS = {
 ROWS_PER_CALL = 16_384  # bounds the memory of one call; a table of any size takes few calls
 
 
+COLLAPSED_KL = 0.01  # nats a row, over all code dimensions
+
+
 class TrainingDivergedError(RuntimeError):
     """A loss or a weight became infinite or not a number."""
 
@@ -123,6 +126,7 @@ def train(
         logger.debug("%s epoch %d: %s", model.name, epoch, metrics)
         if on_epoch is not None:
             on_epoch(epoch, dict(metrics))
+    _warn_if_collapsed(model, history[-1])
     return history
 
 
@@ -180,6 +184,17 @@ def _validation(model, x_validation):
         return {name: tf.reduce_mean(v) for name, v in model.evaluate_losses(rows).items()}
 
     return lambda: {f"validation_{name}": float(value) for name, value in losses().items()}
+
+
+def _warn_if_collapsed(model, metrics):
+    kl = metrics.get("kl_loss")
+    if kl is not None and kl < COLLAPSED_KL:
+        logger.warning(
+            "the codes of %s carry almost nothing about the rows (KL %.2g nats a row): posterior "
+            "collapse; lower beta",
+            model.name,
+            kl,
+        )
 
 
 def _stop_if_diverged(model, epoch, metrics, x):

@@ -94,6 +94,7 @@ def test_a_trained_model_is_adopted_as_it_is(cls, fitted, table):
         cls(model=model).fit(table.iloc[:, :3])
 
 
+@pytest.mark.slow
 def test_a_saved_transformer_gives_equal_output_in_another_process(fitted, table, tmp_path):
     np.save(tmp_path / "rows.npy", table.to_numpy())
     for cls in CLASSES:
@@ -153,6 +154,7 @@ def test_saved_folders_are_equal_for_equal_seeds(fitted, table, tmp_path):
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
 
 
+@pytest.mark.slow
 def test_works_in_a_pipeline_under_cross_validation_and_search():
     rng = np.random.default_rng(1)
     y = np.repeat([0, 1], [90, 30])

@@ -221,6 +221,7 @@ def test_an_unknown_method_and_option_are_named():
         VAEOverSampler(generation="x").fit_resample([[0.0], [1.0], [2.0]], [0, 0, 1])
 
 
+@pytest.mark.slow
 def test_works_in_a_pipeline_under_cross_validation(table):
     X, y = table
     pipeline = Pipeline([("vae", VAEOverSampler(**SMALL)), ("classify", LogisticRegression())])

@@ -104,6 +104,7 @@ def test_input_noise_acts_in_training_only(rows):
     assert not np.allclose(model(rows, training=True), model(rows))
 
 
+@pytest.mark.slow
 def test_keras_fit_trains_it_too(rows):
     model = TabularAutoencoder(5, latent_dim=2, seed=1)
     model.compile(optimizer="adam")

@@ -15,6 +15,7 @@ def run(code):
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
 
 
+@pytest.mark.slow
 def test_cpu_is_deterministic_and_may_be_chosen_twice():
     answer = run(
         "import sys; from models.devices import configure; import tensorflow as tf; "

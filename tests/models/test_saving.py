@@ -16,8 +16,8 @@ from models.vae import TabularVAE
 ROWS = np.random.default_rng(0).normal(size=(80, 5)).astype("float32")
 
 
-def trained(cls, seed=1):
-    model = cls(5, hidden_units=(4,), latent_dim=2, seed=seed)
+def trained(cls):
+    model = cls(5, hidden_units=(4,), latent_dim=2, seed=1)
     train(model, ROWS, TrainingSettings(epochs=1, batch_size=32))
     return model
 
@@ -32,11 +32,10 @@ def saved(tmp_path_factory):
 
 @pytest.mark.parametrize("cls", [TabularAutoencoder, TabularVAE])
 def test_repeated_training_gives_byte_identical_files(cls, tmp_path):
-    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
-        save_model(trained(cls, seed), tmp_path / f"{name}.keras")
-    a, b, c = ((tmp_path / f"{name}.keras").read_bytes() for name in "abc")
+    for name in "ab":
+        save_model(trained(cls), tmp_path / f"{name}.keras")
+    a, b = ((tmp_path / f"{name}.keras").read_bytes() for name in "ab")
     assert a == b
-    assert a != c
 
 
 def test_saving_a_loaded_model_gives_the_same_file(saved, tmp_path):
@@ -52,6 +51,7 @@ def test_a_loaded_model_computes_the_same(saved):
     np.testing.assert_array_equal(loaded.sample(9, seed=1), model.sample(9, seed=1))
 
 
+@pytest.mark.slow
 def test_another_process_computes_the_same(saved):
     model, path = saved
     code = (

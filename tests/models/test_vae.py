@@ -34,6 +34,8 @@ def test_reference_network_has_29_16_6():
 
 def test_loss_is_summed_reconstruction_plus_weighted_kl(rows):
     vae = TabularVAE(4, hidden_units=(3,), latent_dim=2, seed=1)
+    kernel = np.random.default_rng(0).normal(size=(3, 2))
+    vae.log_var_head.kernel.assign(kernel)  # it starts at zero, where every deviation is 1
     losses = vae.row_losses(rows, seed=3, kl_weight=0.25)
     z_mean, z_log_var = (np.asarray(a) for a in vae.encode(rows))
     noise = np.asarray(keras.random.normal(z_mean.shape, seed=3))
@@ -130,15 +132,20 @@ def test_beta_warms_up_linearly(rows):
     np.testing.assert_allclose(weights, [0, 0.5, 1.0, 1.5, 2.0, 2.0], atol=0.02)
 
 
-def test_a_larger_beta_pulls_codes_to_the_prior(rows):
+@pytest.mark.slow
+def test_a_larger_beta_pulls_codes_to_the_prior_and_a_collapse_is_named(rows, caplog):
     def kl(beta):
         vae = TabularVAE(4, latent_dim=2, beta=beta, seed=1)
         settings = TrainingSettings(epochs=20, batch_size=50, learning_rate=5e-3)
         return train(vae, rows, settings)[-1]["kl_loss"]
 
-    assert kl(10.0) < 0.5 * kl(0.01)
+    small_beta = kl(0.01)
+    assert "collapse" not in caplog.text
+    assert kl(100.0) < 0.5 * small_beta
+    assert "posterior collapse; lower beta" in caplog.text
 
 
+@pytest.mark.slow
 def test_equal_seeds_give_bit_equal_weights(rows):
     def weights(seed):
         vae = TabularVAE(4, hidden_units=(3,), latent_dim=2, seed=seed)
@@ -165,6 +172,7 @@ def test_cross_entropy_trains_on_rows_in_0_1(rows):
     assert history[-1]["loss"] < history[0]["loss"]
 
 
+@pytest.mark.slow
 def test_keras_fit_trains_it_too(rows):
     vae = TabularVAE(4, latent_dim=2, seed=1)
     vae.compile(optimizer="adam")
