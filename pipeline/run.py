@@ -27,11 +27,11 @@ UPSTREAM: dict[str, tuple[str, ...]] = {
     "ingest": (),
     "split": ("ingest",),
     "scale": ("ingest", "split"),
-    "autoencoder": ("split", "scale"),
+    "autoencoder": ("ingest", "split", "scale"),
     "vae": ("split", "scale"),
     "augment": ("ingest", "split", "scale", "vae"),
     "sgan": ("ingest", "split", "scale", "autoencoder", "vae", "augment"),
-    "evaluate": ("ingest", "split", "scale", "autoencoder", "vae", "augment", "sgan"),
+    "evaluate": ("ingest", "split", "scale", "augment", "sgan"),
 }
 
 
