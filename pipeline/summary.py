@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
@@ -32,7 +33,8 @@ def summarize(artifacts: Artifacts) -> str:
     except (FileNotFoundError, json.JSONDecodeError):
         return ""
     lines = [*_data_lines(artifacts, metrics), *_model_lines(metrics), ""]
-    lines += ["Look next:", f"  {artifacts.folder('evaluate')}    figures, plots, the model"]
+    folder = os.path.relpath(artifacts.folder("evaluate"))
+    lines += ["Look next:", f"  {folder}    figures, plots, the model"]
     lines += ["  make ui    F1 per epoch and earlier runs in MLflow"]
     return "\n".join(lines)
 

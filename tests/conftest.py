@@ -1,12 +1,15 @@
 """What takes seconds to make and is shared by the tests of a session."""
 
 import importlib.util
+import logging
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
+from typing import NamedTuple
 
 import pytest
 
@@ -144,3 +147,67 @@ def run_here(monkeypatch, project):
         return project.ran()
 
     return run_here
+
+
+class Ended(NamedTuple):
+    """How a command ended in this process."""
+
+    exit_code: int
+    stdout: str
+    stderr: str
+
+
+@pytest.fixture
+def cli(run_here, project, monkeypatch, capsys):
+    """Return a function that runs the command line in the folder of `project`."""
+    import pipeline.__main__
+
+    monkeypatch.chdir(project.folder)
+    # Signals are set and logging is configured once a process; leave both as they were.
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    root, level = logging.getLogger(), logging.getLogger().level
+
+    def cli(*arguments):
+        monkeypatch.setattr(sys, "argv", ["counterfoil", *arguments])
+        handlers = root.handlers[:]
+        root.handlers[:] = []
+        capsys.readouterr()
+        try:
+            with pytest.raises(SystemExit) as ended:
+                pipeline.__main__.main()
+        finally:
+            root.handlers[:] = handlers
+            root.setLevel(level)
+            for name in pipeline.__main__.OUR_PACKAGES:
+                logging.getLogger(name).setLevel(logging.NOTSET)
+        return Ended(ended.value.code, *capsys.readouterr())
+
+    return cli
+
+
+HEAVY = ("tensorflow", "keras", "mlflow", "sklearn", "imblearn", "pandas", "scipy", "matplotlib")
+REPORT_HEAVY = f"""
+import atexit, sys
+def report():
+    found = [name for name in {HEAVY} if name in sys.modules]
+    if found:
+        sys.stderr.write("imported: " + ", ".join(found))
+atexit.register(report)
+"""
+
+
+@pytest.fixture
+def in_fresh_process():
+    """Return a function that runs code in a new process and refuses heavy imports."""
+
+    def in_fresh_process(code, *arguments, exit_code=0, cwd=REPOSITORY):
+        result = subprocess.run(
+            [sys.executable, "-c", REPORT_HEAVY + code, *arguments], cwd=cwd, text=True,
+            check=False, capture_output=True, timeout=120,
+            env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
+        )  # fmt: skip
+        assert result.returncode == exit_code, result.stderr
+        assert "imported: " not in result.stderr
+        return result
+
+    return in_fresh_process

@@ -1,0 +1,179 @@
+"""The command line: what it prints, how it ends, and what it does not import."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+def counterfoil(*arguments, cwd=REPOSITORY):
+    """Run the real command line in a process of its own."""
+    return subprocess.run(
+        [sys.executable, "-m", "pipeline", *arguments], cwd=cwd, text=True, check=False,
+        capture_output=True, timeout=120, env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
+    )  # fmt: skip
+
+
+def test_help_is_quick_and_imports_nothing_heavy(in_fresh_process):
+    in_fresh_process("import pipeline.__main__; pipeline.__main__.main()", "--help")
+    started = time.perf_counter()
+    result = counterfoil("--help")
+    assert time.perf_counter() - started < 5  # well under a second on a machine at rest
+    for command in ("run", "simulate", "score"):
+        assert f"\n  {command} " in result.stdout
+
+
+def test_parameter_errors_are_quick_and_import_nothing_heavy(in_fresh_process):
+    code = "import pipeline.__main__; pipeline.__main__.main()"
+    error = in_fresh_process(code, "run", "-S", "sgan.lerning_rate=1", exit_code=2).stderr
+    assert error == (
+        "Error: params.yaml has no key sgan.lerning_rate; did you mean sgan.learning_rate?\n"
+    )
+
+
+def test_a_run_with_nothing_to_do_imports_nothing_heavy(project, in_fresh_process):
+    result = in_fresh_process(
+        "import pipeline.__main__; pipeline.__main__.main()", "run", cwd=project.folder
+    )
+    assert "nothing to do: every stage is up to date" in result.stderr
+
+
+def test_version_is_that_of_the_project():
+    assert counterfoil("--version").stdout == "counterfoil 0.1.0\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["run", "-S", "sgan.epochs=0"], "params.yaml: sgan.epochs: .*, got 0"),
+        (["run", "-S", "sgan.epochs"], "-S sgan.epochs: expected section.key=value"),
+        (["run", "--preset", "nosuch"], "--preset nosuch: neither a file nor a preset; "),
+        (["run", "--params", "no.yaml"], "no.yaml does not exist"),
+        (["run", "train"], "there is no stage train; the stages are ingest, split, "),
+        (["run", "--workdir", "elsewhere"], "--workdir needs --no-cache"),
+        (["run", "-S", "data.source=file", "-S", "data.path=no.csv"], "data.path: no.csv does not"),
+        (["run", "--bogus"], "No such option"),
+        (["stage", "train"], "there is no stage train"),
+        (["simulate", "--rows", "0", "--out", "x.csv"], "0 is not in the range"),
+        (["simulate", "--rows", "500", "--out", "x.txt"], "ends in .csv or .parquet"),
+        (["simulate", "--rows", "500", "--out", "no/x.csv"], "the folder no does not exist"),
+    ],
+)
+def test_bad_arguments_end_with_one_message_and_code_2(project, cli, arguments, message):
+    before = project.content()
+    result = cli(*arguments)
+    assert result.exit_code == 2
+    assert re.search(message, result.stderr)
+    assert "Traceback" not in result.stderr
+    assert project.content() == before
+    assert project.ran() == []
+
+
+def test_dry_run_names_the_stages_and_why(project, cli):
+    assert cli("run", "--dry-run").stdout == "nothing to do: every stage is up to date\n"
+    assert cli("run", "--dry-run", "-S", "sgan.learning_rate=2.0e-3").stdout == (
+        "stage        why\n"
+        "sgan         sgan.learning_rate: 0.001 -> 0.002\n"
+        "evaluate     sgan reruns\n"
+    )
+    assert project.ran() == []
+
+
+def test_run_logs_each_stage_and_ends_with_the_summary(project, cli):
+    result = cli("run", "-S", "evaluate.seed=62")
+    assert "evaluate: started" in result.stderr
+    assert "evaluate: done in 0.0 s (100 rows, 3 frauds)" in result.stderr
+    assert "0.800 (0.700-0.900)" in result.stdout
+    assert "artifacts/evaluate" in result.stdout
+    assert cli("run", "--quiet").stderr == ""
+
+
+def test_unexpected_errors_show_a_traceback_and_end_with_code_1(cli, monkeypatch):
+    import pipeline.run
+
+    def fail(request):
+        raise ZeroDivisionError("one over nothing")
+
+    monkeypatch.setattr(pipeline.run, "run", fail)
+    result = cli("run")
+    assert result.exit_code == 1
+    assert "ZeroDivisionError: one over nothing" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["SIGINT", "SIGTERM"]
+)
+@pytest.mark.slow
+def test_interrupts_end_with_their_code_and_leave_nothing_half_written(project, number, code):
+    before = project.content()
+    process = project.start("run", "--from", "sgan", FAKE_PAUSE="sgan")
+    for _ in range(600):
+        if project.path("paused").exists():
+            break
+        time.sleep(0.1)
+    process.send_signal(number)
+    error = process.communicate(timeout=60)[1]
+    assert process.returncode == code, error
+    assert "Traceback" not in error
+    assert project.content() == before
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_simulate_writes_the_file_that_is_asked_for(cli, project, suffix):
+    out = project.path(f"made.{suffix}")
+    options = ["--rows", "3000", "--fraud-rate", "0.02", "--out", str(out)]
+    assert cli("simulate", *options, "--seed", "5").exit_code == 0
+    table = pd.read_csv(out) if suffix == "csv" else pd.read_parquet(out)
+    assert list(table.columns) == ["Time", *(f"V{i}" for i in range(1, 29)), "Amount", "Class"]
+    assert len(table) == 3000
+    first = out.read_bytes()
+    cli("simulate", *options, "--seed", "5")
+    assert out.read_bytes() == first
+    cli("simulate", *options, "--seed", "6")
+    assert out.read_bytes() != first
+    assert [path.name for path in project.folder.glob(".made*")] == []
+
+
+@pytest.mark.slow
+def test_real_stages_run_end_to_end_and_only_what_changed_reruns(tmp_path):
+    tracked = subprocess.run(
+        ["git", "ls-files", "-co", "--exclude-standard", ":!tests"],
+        cwd=REPOSITORY, capture_output=True, text=True, check=True,
+    ).stdout.split()  # fmt: skip
+    for name in tracked:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes((REPOSITORY / name).read_bytes())
+    subprocess.run(["git", "init", "-q", tmp_path], check=True)
+
+    def run(*arguments):
+        result = subprocess.run(
+            [sys.executable, "-m", "pipeline", "run", "--preset", "quick", *arguments],
+            cwd=tmp_path, capture_output=True, text=True, check=False, timeout=900,
+        )  # fmt: skip
+        assert result.returncode == 0, result.stderr
+        return result
+
+    first = run("--no-tracking")
+    assert "SGAN" in first.stdout
+    metrics = (tmp_path / "artifacts/evaluate/metrics.json").read_bytes()
+    assert 0 < json.loads(metrics)["sgan"]["average_precision"]["value"] <= 1
+    assert "nothing to do" in run("--no-tracking").stderr
+    changed = run("--no-tracking", "-S", "sgan.learning_rate=2.0e-3").stderr
+    assert [line.split()[1] for line in changed.splitlines() if line.endswith("started")] == [
+        "sgan:",
+        "evaluate:",
+    ]
+    assert "sgan: restored from DVC's cache" in run("--no-tracking").stderr
+    assert (tmp_path / "artifacts/evaluate/metrics.json").read_bytes() == metrics
+    run("--no-tracking", "--no-cache", "--workdir", "elsewhere")
+    assert (tmp_path / "elsewhere/artifacts/evaluate/metrics.json").read_bytes() == metrics
+    assert not (tmp_path / "mlruns").exists()
