@@ -35,6 +35,8 @@ ENVIRONMENT = {
     "MLFLOW_UV_AUTO_DETECT": "false",
     "GIT_PYTHON_REFRESH": "quiet",
 }
+# Without it the UI opens as one for chat models.
+EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}
 NOISY_LOGGERS = ("mlflow", "alembic", "git", "urllib3")
 
 
@@ -93,7 +95,7 @@ def find_or_create_experiment(client: MlflowClient, name: str, uri: str, root: P
         experiment = client.get_experiment_by_name(name)
         if experiment is None:
             try:
-                return client.create_experiment(name, artifact_location=_artifacts_of(uri, root))
+                return client.create_experiment(name, _artifacts_of(uri, root), EXPERIMENT_TAGS)
             except MlflowException:
                 # Another process may have created it in the meantime.
                 experiment = client.get_experiment_by_name(name)

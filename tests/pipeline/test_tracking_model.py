@@ -15,7 +15,7 @@ from pipeline.score import score
 from pipeline.tracking_model import download_model, log_model
 from pipeline.tracking_server import connect, find_or_create_experiment
 
-REPOSITORY = Path(__file__).resolve().parents[2]
+pytestmark = pytest.mark.slow
 SCORE_ELSEWHERE = """
 import json, sys
 import mlflow.pyfunc
@@ -70,9 +70,9 @@ def test_it_loads_where_the_repository_cannot_be_imported(packaged, logged, mode
 
 
 def test_it_holds_a_signature_an_example_pins_and_no_pickle(packaged, model_folder):
-    import mlflow.models
+    from mlflow.models import Model
 
-    info = mlflow.models.get_model_info(str(model_folder))
+    info = Model.load(str(model_folder))
     assert info.signature.inputs.input_names() == list(packaged.schema.inputs)
     assert info.signature.outputs.input_names() == ["score", "decision"]
     pins = (model_folder / "requirements.txt").read_text().splitlines()
@@ -81,9 +81,9 @@ def test_it_holds_a_signature_an_example_pins_and_no_pickle(packaged, model_fold
     assert (model_folder / "input_example.json").is_file()
     files = [path for path in model_folder.rglob("*") if path.is_file()]
     assert not [path for path in files if path.suffix in (".pkl", ".pickle", ".h5", ".joblib")]
-    packaged_real_rows = packaged.transactions["V1"].astype(str)
     example = (model_folder / "input_example.json").read_text()
-    assert not packaged_real_rows.head(50).map(lambda value: value in example).any()
+    real_values = packaged.transactions["V1"].astype(str)
+    assert not any(value in example for value in real_values), "a real row left the data"
 
 
 def test_a_run_id_and_model_uris_score_as_the_folder(
