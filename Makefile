@@ -1,0 +1,58 @@
+# Two commands set everything up: `make run` does the main job, `make test` passes the tests.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help install run test check format ui bench bench-simulator lock clean
+
+help:  ## Say what there is.
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /	/' | expand -t 18
+
+# The marker is written last, so that an interrupted installation is taken up again.
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || \
+	  { echo "Counterfoil needs Python 3.11 to 3.13; name one with: make run PYTHON=python3.12"; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements.lock
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	touch $@
+
+install: $(READY)  ## Create the environment from the locked versions.
+
+run: $(READY)  ## Run all stale stages (the simulated source by default).
+	$(BIN)/counterfoil run $(ARGS)
+
+test: $(READY)  ## Run all tests but the studies.
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not science"
+
+check: $(READY)  ## Format, lint, types, import arrows and the fast tests.
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not slow and not science"
+
+format:  ## Format and mend what the linter can mend.
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+ui: $(READY)  ## Open the MLflow UI on the recorded runs.
+	MLFLOW_DISABLE_TELEMETRY=true $(BIN)/mlflow ui \
+	  --backend-store-uri "$${MLFLOW_TRACKING_URI:-sqlite:///mlflow.db}" $(ARGS)
+
+bench-simulator: $(READY)  ## Measure the simulator's speed and difficulty.
+	$(BIN)/python -m pip install --quiet xgboost
+	$(BIN)/python benchmarks/simulator.py
+
+bench: bench-simulator  ## Run the benchmarks and the science tests.
+	$(BIN)/python -m pytest -m science
+
+lock:  ## Write requirements.lock anew from pyproject.toml (needs uv).
+	uv pip compile pyproject.toml --universal --python-version 3.11 --extra dev \
+	  --generate-hashes --no-emit-index-url --no-annotate --no-header --upgrade \
+	  --output-file requirements.lock
+
+clean:  ## Remove what runs and tools have made; mlflow.db stays.
+	rm -rf artifacts .pytest_cache .ruff_cache .mypy_cache .hypothesis

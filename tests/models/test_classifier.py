@@ -1,0 +1,268 @@
+"""The SGAN as a classifier: it learns, uses what it may and nothing else, and resumes."""
+
+import json
+import logging
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.metrics import average_precision_score
+
+from models.autoencoder import TabularAutoencoder
+from models.classifier import SGANClassifier
+from models.sgan_fit import FitData
+from models.training import TrainingDivergedError
+from models.vae import TabularVAE
+
+pytestmark = pytest.mark.slow
+
+SMALL = {
+    "n_members": 2,
+    "epochs": 3,
+    "steps_per_epoch": 60,
+    "batch_size": 32,
+    "noise_dim": 4,
+    "generator_units": (8,),
+    "discriminator_units": (16,),
+    "learning_rate": 5e-3,
+    "random_state": 0,
+}
+N_FEATURES = 4
+
+
+def make_rows(n, seed):
+    """Rows whose frauds (a tenth) lie apart in two columns, with some overlap."""
+    rng = np.random.default_rng(seed)
+    y = (rng.random(n) < 0.1).astype(int)
+    X = rng.normal(size=(n, N_FEATURES)).astype("float32")
+    X[:, :2] += 2.5 * y[:, None]
+    return 0.3 * X, y
+
+
+@pytest.fixture(scope="module")
+def rows():
+    return make_rows(1500, seed=1)
+
+
+@pytest.fixture(scope="module")
+def validation():
+    return make_rows(800, seed=2)
+
+
+@pytest.fixture(scope="module")
+def encoders():
+    return {
+        "autoencoder": TabularAutoencoder(N_FEATURES, latent_dim=2, seed=3),
+        "vae": TabularVAE(N_FEATURES, hidden_units=(4,), latent_dim=2, seed=4),
+    }
+
+
+@pytest.fixture(scope="module")
+def fitted(rows, validation, encoders):
+    return SGANClassifier(**encoders, **SMALL).fit(*rows, validation=validation)
+
+
+def weights(classifier):
+    return classifier.model_.get_weights()
+
+
+def assert_equal_weights(a, b):
+    for one, other in zip(weights(a), weights(b), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_it_ranks_frauds_above_genuine_rows(fitted):
+    X, y = make_rows(2000, seed=5)
+    assert average_precision_score(y, fitted.predict_proba(X)[:, 1]) > 0.8
+    assert fitted.score(X, y) > 0.93
+
+
+def test_probabilities_hold_at_the_fraud_rate_of_the_rows(fitted, rows):
+    """A tenth of each batch is fraud and so are the rows; half of it would be corrected for."""
+    X, _ = make_rows(4000, seed=5)
+    assert 0.05 < fitted.predict_proba(X)[:, 1].mean() < 0.2
+    balanced = SGANClassifier(**{**SMALL, "fraud_share": 0.5}).fit(*rows)
+    assert balanced.prior_shift_ == pytest.approx(np.log(0.1 / 0.9), abs=0.2)
+    assert 0.05 < balanced.predict_proba(X)[:, 1].mean() < 0.2
+
+
+def test_the_same_seed_gives_the_same_weights_and_another_seed_does_not(
+    rows, validation, encoders, fitted
+):
+    again = SGANClassifier(**encoders, **SMALL).fit(*rows, validation=validation)
+    assert_equal_weights(again, fitted)
+    other = SGANClassifier(**encoders, **{**SMALL, "random_state": 1}).fit(*rows)
+    assert not np.array_equal(weights(other)[-1], weights(fitted)[-1])
+
+
+def test_members_differ(fitted):
+    X, _ = make_rows(100, seed=6)
+    members = fitted.predict_members(X)
+    assert members.shape == (100, 2)
+    assert not np.allclose(members[:, 0], members[:, 1])
+
+
+def test_the_chosen_epoch_has_the_best_validation_average_precision(fitted, validation):
+    by_epoch = fitted.ensemble_history_["validation_average_precision"]
+    assert list(fitted.ensemble_history_["epoch"]) == [0, 1, 2]
+    assert fitted.chosen_epoch_ == int(by_epoch.idxmax())
+    X, y = validation
+    mean = fitted.predict_members(X).mean(axis=1)
+    assert average_precision_score(y, mean) == pytest.approx(by_epoch.max(), abs=1e-6)
+
+
+def test_validation_weights_count(rows, validation, encoders):
+    weight = np.where(validation[1] == 1, 1.0, 20.0)
+    weighted = SGANClassifier(**encoders, **SMALL).fit(*rows, validation=(*validation, weight))
+    mean = weighted.predict_members(validation[0]).mean(axis=1)
+    expected = average_precision_score(validation[1], mean, sample_weight=weight)
+    best = weighted.ensemble_history_["validation_average_precision"].max()
+    assert best == pytest.approx(expected, abs=1e-6)
+
+
+def test_labels_of_unlabelled_rows_are_not_used(rows):
+    X, y = rows
+    hidden = np.arange(len(y)) % 2 == 0
+    masked = np.where(hidden, -1, y)
+    first = SGANClassifier(**SMALL).fit(X, masked)
+    codes = first._encode_labels(masked)
+    assert (codes[hidden] == -1).all()
+    # The rows themselves do count: they are the real side of the real/fake game.
+    without = SGANClassifier(**SMALL).fit(X[~hidden], y[~hidden])
+    assert not np.array_equal(weights(first)[-1], weights(without)[-1])
+
+
+def test_synthetic_rows_are_never_passed_off_as_real():
+    codes = np.array([0, 1, -1, 1, 1], dtype="int32")
+    synthetic = np.array([False, False, False, True, True])
+    pools = FitData(np.zeros((5, 2), "float32"), codes, synthetic, None).pools()
+    assert pools.real.numpy().tolist() == [0, 1, 2]
+    assert pools.genuine.numpy().tolist() == [0]
+    assert pools.fraud.numpy().tolist() == [1, 3, 4]
+
+
+def test_synthetic_rows_do_not_shift_the_input_standardisation(rows):
+    X, y = rows
+    far = np.full((50, N_FEATURES), 30.0, dtype="float32")
+    classifier = SGANClassifier(**{**SMALL, "epochs": 1}).fit(
+        np.vstack([X, far]), np.append(y, np.ones(50, int)), synthetic=np.arange(1550) >= 1500
+    )
+    np.testing.assert_allclose(classifier.model_.input_mean, X.mean(axis=0), atol=1e-5)
+
+
+def test_a_stopped_fit_continues_with_the_same_result(rows, validation, encoders, fitted, tmp_path):
+    class StoppedError(Exception):
+        pass
+
+    def stop(epoch, members, ensemble):
+        if epoch == 1:
+            raise StoppedError
+
+    arguments = {"validation": validation, "checkpoint_folder": tmp_path}
+    with pytest.raises(StoppedError):
+        SGANClassifier(**encoders, **SMALL).fit(*rows, **arguments, on_epoch=stop)
+    heard = []
+    resumed = SGANClassifier(**encoders, **SMALL).fit(
+        *rows, **arguments, on_epoch=lambda epoch, *_: heard.append(epoch)
+    )
+    assert_equal_weights(resumed, fitted)
+    assert resumed.history_.equals(fitted.history_)
+    assert heard == [0, 1, 2]
+
+
+def test_a_checkpoint_of_other_rows_is_not_continued(rows, validation, tmp_path, caplog):
+    settings = {**SMALL, "epochs": 1}
+    SGANClassifier(**settings).fit(*rows, checkpoint_folder=tmp_path)
+    with caplog.at_level(logging.INFO):
+        SGANClassifier(**settings).fit(*validation, checkpoint_folder=tmp_path)
+    assert "other data or parameters" in caplog.text
+
+
+def test_a_damaged_checkpoint_is_not_continued(rows, tmp_path, caplog):
+    (tmp_path / "training.npz").write_bytes(b"PK\x03\x04 cut off")
+    SGANClassifier(**{**SMALL, "epochs": 1}).fit(*rows, checkpoint_folder=tmp_path)
+    assert "unreadable" in caplog.text
+
+
+def test_a_saved_classifier_gives_the_same_scores_in_another_process(fitted, tmp_path):
+    X, _ = make_rows(200, seed=7)
+    fitted.save(tmp_path / "model")
+    np.save(tmp_path / "X.npy", X)
+    code = (
+        "import sys, numpy as np; from models.classifier import SGANClassifier; "
+        "c = SGANClassifier.load(sys.argv[1] + '/model'); "
+        "np.save(sys.argv[1] + '/p.npy', c.predict_proba(np.load(sys.argv[1] + '/X.npy')))"
+    )
+    repository = Path(__file__).parents[2]
+    subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True, cwd=repository,
+                   capture_output=True)  # fmt: skip
+    np.testing.assert_array_equal(np.load(tmp_path / "p.npy"), fitted.predict_proba(X))
+    state = json.loads((tmp_path / "model" / "classifier.json").read_text())
+    assert state["chosen_epoch"] == fitted.chosen_epoch_
+
+
+def test_the_last_epoch_is_kept_beside_the_best(fitted, tmp_path):
+    fitted.save(tmp_path)
+    loaded = SGANClassifier.load(tmp_path)
+    for one, other in zip(
+        loaded.last_model_.get_weights(), fitted.last_model_.get_weights(), strict=True
+    ):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_encoders_stay_as_they_are_and_are_seen(rows, validation, encoders):
+    before = [w.copy() for e in encoders.values() for w in e.get_weights()]
+    classifier = SGANClassifier(**encoders, **{**SMALL, "epochs": 1}).fit(*rows)
+    after = [w for e in encoders.values() for w in e.get_weights()]
+    assert all(np.array_equal(a, b) for a, b in zip(before, after, strict=True))
+    width = classifier.model_.input_mean.shape[0]
+    assert width == N_FEATURES + 2 + 1 + 2  # row, code, reconstruction error, VAE code
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"normalization": "batch", "separate_batches": False, "real_fake_head": "separate"},
+        {"normalization": "layer", "spectral_norm": True, "generator_dropout": 0.2},
+        {"optimizer": "rmsprop", "replay_share": 0.0, "clip_norm": None, "ema_decay": 0.0},
+        {"optimizer": "adam", "fraud_share": None, "n_members": 1},
+    ],
+    ids=lambda changes: "-".join(map(str, changes.values())),
+)
+def test_every_habit_trains_a_classifier_better_than_chance(rows, validation, changes):
+    classifier = SGANClassifier(**{**SMALL, **changes}).fit(*rows, validation=validation)
+    X, y = make_rows(1000, seed=8)
+    assert average_precision_score(y, classifier.predict_proba(X)[:, 1]) > 3 * y.mean()
+
+
+def test_a_diverging_fit_is_named_and_fails(rows, validation):
+    wild = {**SMALL, "learning_rate": 1e30, "clip_norm": None, "epochs": 2}
+    with pytest.raises(TrainingDivergedError, match=r"no member .* finite.*lower learning_rate"):
+        SGANClassifier(**wild).fit(*rows, validation=validation)
+
+
+def test_validation_fraction_holds_rows_out(rows):
+    classifier = SGANClassifier(**{**SMALL, "validation_fraction": 0.3}).fit(*rows)
+    assert len(classifier.ensemble_history_) == SMALL["epochs"]
+    assert "validation_f1" in classifier.history_
+
+
+@pytest.mark.parametrize(
+    ("y", "message"),
+    [
+        ([0, 1, 2] * 10, "Only binary classification"),
+        ([0, -1, -1] * 10, "two classes .*got 1: "),
+        ([1] * 30, "two classes .*got 1: "),
+    ],
+)
+def test_labels_that_cannot_be_learned_are_refused(y, message):
+    X = np.zeros((30, 2), dtype="float32")
+    with pytest.raises(ValueError, match=message):
+        SGANClassifier(**SMALL).fit(X, np.array(y))
+
+
+def test_an_input_without_its_encoder_is_refused(rows):
+    with pytest.raises(ValueError, match="'vae_code' needs vae="):
+        SGANClassifier(**SMALL, inputs=["vae_code"]).fit(*rows)
