@@ -1,6 +1,5 @@
 """The command line: what it prints, how it ends, and what it does not import."""
 
-import json
 import os
 import re
 import signal
@@ -141,39 +140,3 @@ def test_simulate_writes_the_file_that_is_asked_for(cli, project, suffix):
     cli("simulate", *options, "--seed", "6")
     assert out.read_bytes() != first
     assert [path.name for path in project.folder.glob(".made*")] == []
-
-
-@pytest.mark.slow
-def test_real_stages_run_end_to_end_and_only_what_changed_reruns(tmp_path):
-    tracked = subprocess.run(
-        ["git", "ls-files", "-co", "--exclude-standard", ":!tests"],
-        cwd=REPOSITORY, capture_output=True, text=True, check=True,
-    ).stdout.split()  # fmt: skip
-    for name in tracked:
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_bytes((REPOSITORY / name).read_bytes())
-    subprocess.run(["git", "init", "-q", tmp_path], check=True)
-
-    def run(*arguments):
-        result = subprocess.run(
-            [sys.executable, "-m", "pipeline", "run", "--preset", "quick", *arguments],
-            cwd=tmp_path, capture_output=True, text=True, check=False, timeout=900,
-        )  # fmt: skip
-        assert result.returncode == 0, result.stderr
-        return result
-
-    first = run("--no-tracking")
-    assert "SGAN" in first.stdout
-    metrics = (tmp_path / "artifacts/evaluate/metrics.json").read_bytes()
-    assert 0 < json.loads(metrics)["sgan"]["average_precision"]["value"] <= 1
-    assert "nothing to do" in run("--no-tracking").stderr
-    changed = run("--no-tracking", "-S", "sgan.learning_rate=2.0e-3").stderr
-    assert [line.split()[1] for line in changed.splitlines() if line.endswith("started")] == [
-        "sgan:",
-        "evaluate:",
-    ]
-    assert "sgan: restored from DVC's cache" in run("--no-tracking").stderr
-    assert (tmp_path / "artifacts/evaluate/metrics.json").read_bytes() == metrics
-    run("--no-tracking", "--no-cache", "--workdir", "elsewhere")
-    assert (tmp_path / "elsewhere/artifacts/evaluate/metrics.json").read_bytes() == metrics
-    assert not (tmp_path / "mlruns").exists()
