@@ -4,6 +4,7 @@ Run from the repository root: ``python -m benchmarks.simulator``.
 """
 
 import argparse
+import os
 import platform
 import resource
 import sys
@@ -78,15 +79,22 @@ def measure_difficulty(n_seeds, n_train, n_test):
     return achieved
 
 
-def measure_speed(sizes):
-    """Return seconds and the process's peak memory in MiB after each size, ascending."""
+def measure_speed(sizes, n_repeats=3):
+    """Return rows, median wall seconds, median CPU seconds and peak MiB of the process so far.
+
+    CPU seconds stand beside wall seconds because other work on the machine inflates the latter.
+    """
     simulate_transactions(1_000)  # the world is built once per process
     results = []
     for n_rows in sizes:
-        start = time.perf_counter()
-        simulate_transactions(n_rows)
-        seconds = time.perf_counter() - start
-        results.append((n_rows, seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024))
+        wall, cpu = [], []
+        for _ in range(n_repeats):
+            wall_start, cpu_start = time.perf_counter(), time.process_time()
+            simulate_transactions(n_rows)
+            wall.append(time.perf_counter() - wall_start)
+            cpu.append(time.process_time() - cpu_start)
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        results.append((n_rows, np.median(wall), np.median(cpu), peak))
     return results
 
 
@@ -108,8 +116,15 @@ def as_markdown(command, arguments, difficulty, speed):
     for name, values in difficulty.items():
         cells = " | ".join(f"{value:.3f}" for value in values)
         lines.append(f"| {name} | **{np.mean(values):.3f}** | {cells} |")
-    lines += ["", "| rows | seconds | peak memory of the process (MiB) |", "|---|---|---|"]
-    lines += [f"| {n:,} | {seconds:.2f} | {memory:,.0f} |" for n, seconds, memory in speed]
+    load = ", ".join(f"{value:.1f}" for value in arguments.load)
+    lines += [
+        "",
+        f"Median of three calls; {os.cpu_count()} processors, load average {load} at the start.",
+        "",
+        "| rows | wall seconds | CPU seconds | peak memory of the process (MiB) |",
+        "|---|---|---|---|",
+    ]
+    lines += [f"| {n:,} | {wall:.2f} | {cpu:.2f} | {peak:,.0f} |" for n, wall, cpu, peak in speed]
     return "\n".join(lines) + "\n"
 
 
@@ -121,6 +136,7 @@ def main():
     parser.add_argument("--test-rows", type=int, default=200_000)
     parser.add_argument("--out", type=Path, default=Path("docs/benchmarks/simulator.md"))
     arguments = parser.parse_args()
+    arguments.load = os.getloadavg()
     speed = measure_speed((100_000, 1_000_000))
     difficulty = measure_difficulty(arguments.seeds, arguments.train_rows, arguments.test_rows)
     command = " ".join(["python -m benchmarks.simulator", *sys.argv[1:]])
