@@ -19,6 +19,7 @@ from models.sgan_training import SGANTrainingSettings
 
 UNLABELLED = -1
 LARGEST_SEED = 2**31 - 1
+LAST_FILE = "sgan_last.keras"
 
 
 class SGANClassifier(ClassifierMixin, BaseEstimator):
@@ -39,7 +40,7 @@ class SGANClassifier(ClassifierMixin, BaseEstimator):
         "reconstruction_error" and "vae_code"; None takes all that the encoders offer.
     n_members : int, default=3
         Networks with different seeds.
-    epochs : int, default=30
+    epochs : int, default=20
         Epochs of `steps_per_epoch` optimizer steps.
     steps_per_epoch : int, default=100
         Steps in one compiled call.
@@ -132,7 +133,7 @@ class SGANClassifier(ClassifierMixin, BaseEstimator):
     """
 
     def __init__(
-        self, autoencoder=None, vae=None, inputs=None, n_members=3, epochs=30, steps_per_epoch=100,
+        self, autoencoder=None, vae=None, inputs=None, n_members=3, epochs=20, steps_per_epoch=100,
         batch_size=256, fraud_share=0.1, noise_dim=16, generator_units=(64, 64),
         discriminator_units=(128, 64), normalization="none", spectral_norm=False, dropout=0.1,
         generator_dropout=0.0, real_fake_head="shared", optimizer="adamw", learning_rate=1e-3,
@@ -276,13 +277,22 @@ class SGANClassifier(ClassifierMixin, BaseEstimator):
         check_is_fitted(self)
         return self.classes_[(self.decision_function(X) > 0).astype(int)]
 
-    def save(self, folder):
-        """Write the fitted classifier to a folder: JSON and `.keras` files, no pickle."""
+    def save(self, folder, *, with_last=False):
+        """Write the fitted classifier to a folder: JSON and `.keras` files, no pickle.
+
+        Parameters
+        ----------
+        folder : path
+            Made where it is missing.
+        with_last : bool, default=False
+            Also write the weights of the last epoch, which do not score.
+        """
         check_is_fitted(self)
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         save_model(self.model_, folder / "sgan.keras")
-        save_model(self.last_model_, folder / "sgan_last.keras")
+        if with_last:
+            save_model(self.last_model_, folder / LAST_FILE)
         parameters = self.get_params(deep=False)
         for name in ("autoencoder", "vae", "random_state"):
             parameters.pop(name)
@@ -308,7 +318,8 @@ class SGANClassifier(ClassifierMixin, BaseEstimator):
         model = load_model(folder / "sgan.keras")
         classifier = cls(autoencoder=model.autoencoder, vae=model.vae, **state["parameters"])
         classifier.model_ = model
-        classifier.last_model_ = load_model(folder / "sgan_last.keras")
+        if (folder / LAST_FILE).exists():
+            classifier.last_model_ = load_model(folder / LAST_FILE)
         classifier.classes_ = np.asarray(state["classes"])
         classifier.n_features_in_ = state["n_features_in"]
         if state["feature_names_in"]:

@@ -6,6 +6,7 @@ import hashlib
 import json
 import logging
 import os
+import zipfile
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -250,11 +251,11 @@ class _Checkpoint:
         if self.path is None or not self.path.exists():
             return Progress(), []
         try:
-            with np.load(self.path, allow_pickle=False) as archive:
+            with self.path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
                 notes = json.loads(str(archive["notes"]))
                 state = [archive[f"state_{i}"] for i in range(notes["n_state"])]
                 best = [archive[f"best_{i}"] for i in range(notes["n_best"])]
-        except (OSError, ValueError, KeyError) as error:
+        except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
             logger.warning("checkpoint %s is unreadable (%s); training starts afresh",
                            self.path.name, error)  # fmt: skip
             return Progress(), []

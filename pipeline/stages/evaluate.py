@@ -13,7 +13,12 @@ from evaluation.calibration import LogisticCalibration, calibration_slope, fit_l
 from evaluation.metrics import prevalence_weights, summarise
 from evaluation.ranking import average_precision, best_f1, precision_recall_points
 from evaluation.thresholds import choose_threshold
-from evaluation.uncertainty import paired_difference, summary_intervals, threshold_statistics
+from evaluation.uncertainty import (
+    bootstrap_intervals,
+    paired_difference,
+    summary_intervals,
+    threshold_statistics,
+)
 from features.schema import TransactionSchema
 from features.splitting import TEST, VALIDATION
 from models.challengers import CHALLENGERS, make_challenger
@@ -156,7 +161,10 @@ def _metrics(
     test: Part,
 ) -> dict[str, Any]:
     data = context.artifacts.data_summary()
-    figures = {name: _figures(context, one, test) for name, one in judged.items()}
+    figures = {
+        name: _figures(context, one, test, of_probabilities=name == SGAN)
+        for name, one in judged.items()
+    }
     chosen = read_json(context.artifacts.folder("sgan") / "chosen.json")
     figures[SGAN] |= {
         "chosen_epoch": classifier.chosen_epoch_,
@@ -186,8 +194,14 @@ def _metrics(
     }
 
 
-def _figures(context: StageContext, one: Judged, test: Part) -> dict[str, Any]:
-    """Return every figure of one classifier on the test rows; rates carry their intervals."""
+def _figures(
+    context: StageContext, one: Judged, test: Part, *, of_probabilities: bool
+) -> dict[str, Any]:
+    """Return every figure of one classifier on the test rows; rates carry their intervals.
+
+    Intervals of what depends on the probabilities themselves (Brier score, calibration error,
+    money) cost seconds; challengers go without.
+    """
     common = {
         "sample_weight": test.weight,
         "amount": test.amount,
@@ -195,14 +209,23 @@ def _figures(context: StageContext, one: Judged, test: Part) -> dict[str, Any]:
         "fpr": FALSE_POSITIVE_RATE,
     }
     values = summarise(test.label, one.on_test, one.threshold, **common)
-    intervals = summary_intervals(
-        test.label,
-        one.on_test,
-        one.threshold,
-        **common,
-        n_resamples=context.params.evaluate.n_resamples,
-        rng=np.random.default_rng(context.params.evaluate.seed),
-    )
+    resampling = {
+        "n_resamples": context.params.evaluate.n_resamples,
+        "rng": np.random.default_rng(context.params.evaluate.seed),
+    }
+    if of_probabilities:
+        intervals = summary_intervals(
+            test.label, one.on_test, one.threshold, **common, **resampling
+        )
+    else:
+        intervals = bootstrap_intervals(
+            threshold_statistics(one.threshold, alert_budget=ALERT_BUDGET, fpr=FALSE_POSITIVE_RATE),
+            test.label,
+            one.on_test,
+            test.weight,
+            cuts=[one.threshold],
+            **resampling,
+        )
     counts = {name: int(value) for name, value in values.items() if name in _COUNTS}
     plain = {
         name: float(value)

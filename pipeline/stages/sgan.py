@@ -93,7 +93,7 @@ def _train(
     except TrainingDivergedError as error:
         raise CounterfoilError(f"sgan: {error}") from error
     folder.mkdir(exist_ok=True)
-    classifier.save(folder / "classifier")
+    classifier.save(folder / "classifier", with_last=True)
     _write_history(classifier, folder)
     return classifier
 

@@ -204,7 +204,7 @@ def test_a_saved_classifier_gives_the_same_scores_in_another_process(fitted, tmp
 
 
 def test_the_last_epoch_is_kept_beside_the_best(fitted, tmp_path):
-    fitted.save(tmp_path)
+    fitted.save(tmp_path, with_last=True)
     loaded = SGANClassifier.load(tmp_path)
     for one, other in zip(
         loaded.last_model_.get_weights(), fitted.last_model_.get_weights(), strict=True
