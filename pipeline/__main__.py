@@ -14,7 +14,7 @@ import click
 
 from pipeline.errors import CounterfoilError
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger("pipeline.__main__")  # not __name__: that is __main__ under `-m`
 
 OUR_PACKAGES = ("pipeline", "features", "models", "evaluation")
 INTERRUPTED = 130
