@@ -32,7 +32,7 @@ ESTIMATORS = [
             "check_methods_subset_invariance": "float32 matrix products round differently for "
             "batches of another size, by about 1e-6",
         },
-    ),  # fmt: skip
+    ),
 ]
 EXPECTED_FAILURES = {type(estimator): failures for estimator, failures in ESTIMATORS}
 
