@@ -345,7 +345,8 @@ class SGANClassifier(ClassifierMixin, BaseEstimator):
         if len(self.classes_) < 2:
             raise ValueError(
                 "SGANClassifier needs labelled rows of two classes (-1 marks unlabelled rows), "
-                f"got {len(self.classes_)}: {self.classes_.tolist()}"
+                f"got {len(self.classes_)} "
+                f"class{'es' * (len(self.classes_) != 1)}: {self.classes_.tolist()}"
             )
         codes = np.full(len(y), UNLABELLED, dtype=np.int32)
         codes[labelled] = np.searchsorted(self.classes_, y[labelled])

@@ -253,8 +253,8 @@ def test_validation_fraction_holds_rows_out(rows):
     ("y", "message"),
     [
         ([0, 1, 2] * 10, "Only binary classification"),
-        ([0, -1, -1] * 10, "two classes .*got 1: "),
-        ([1] * 30, "two classes .*got 1: "),
+        ([0, -1, -1] * 10, "two classes .*got 1 class: "),
+        ([1] * 30, "two classes .*got 1 class: "),
     ],
 )
 def test_labels_that_cannot_be_learned_are_refused(y, message):
