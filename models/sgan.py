@@ -38,15 +38,19 @@ class MemberStack(keras.layers.Layer):
     def __init__(
         self, units, n_members, *, normalization="none", spectral_norm=False, dropout=0.0, seed=0
     ):
-        super().__init__()
+        super().__init__(name="stack")
         self.dropout = dropout
         self.dense = [
-            MemberDense(width, n_members, spectral_norm=spectral_norm, seed=seed + 2 * i)
+            MemberDense(
+                width, n_members, spectral_norm=spectral_norm, seed=seed + 2 * i, name=f"dense_{i}"
+            )
             for i, width in enumerate(units)
         ]
         self.norms = [
-            MemberNormalization(normalization, n_members) if normalization != "none" else None
-            for _ in units
+            MemberNormalization(normalization, n_members, name=f"norm_{i}")
+            if normalization != "none"
+            else None
+            for i in range(len(units))
         ]
         self.seed_generator = keras.random.SeedGenerator(seed)
 
@@ -80,11 +84,11 @@ class Generator(keras.layers.Layer):
         self, n_features, units, n_members, *, normalization="none", dropout=0.0,
         output_activation="linear", seed=0,
     ):  # fmt: skip
-        super().__init__()
+        super().__init__(name="generator")
         self.stack = MemberStack(
             units, n_members, normalization=normalization, dropout=dropout, seed=seed
         )
-        self.head = MemberDense(n_features, n_members, seed=seed + 1000)
+        self.head = MemberDense(n_features, n_members, seed=seed + 1000, name="head")
         self.output_activation = keras.activations.get(output_activation)
 
     def build(self, input_shape):
@@ -109,14 +113,18 @@ class Discriminator(keras.layers.Layer):
         self, units, n_members, *, normalization="none", spectral_norm=False, dropout=0.0,
         real_fake_head="shared", seed=0,
     ):  # fmt: skip
-        super().__init__()
+        super().__init__(name="discriminator")
         self.stack = MemberStack(
             units, n_members, normalization=normalization, spectral_norm=spectral_norm,
             dropout=dropout, seed=seed,
         )  # fmt: skip
-        self.class_head = MemberDense(3, n_members, spectral_norm=spectral_norm, seed=seed + 1000)
+        self.class_head = MemberDense(
+            3, n_members, spectral_norm=spectral_norm, seed=seed + 1000, name="class_head"
+        )
         self.real_head = (
-            MemberDense(1, n_members, spectral_norm=spectral_norm, seed=seed + 1001)
+            MemberDense(
+                1, n_members, spectral_norm=spectral_norm, seed=seed + 1001, name="real_head"
+            )
             if real_fake_head == "separate"
             else None
         )
@@ -170,7 +178,9 @@ class SGAN(keras.Model):
         spectral_norm=False, dropout=0.1, generator_dropout=0.0, real_fake_head="shared",
         output_activation="linear", seed=0, **kwargs,
     ):  # fmt: skip
-        super().__init__(**kwargs)
+        # Keras would number the names of models and layers made in one process, and the numbers
+        # would end up in the saved file: equal models would give unequal bytes.
+        super().__init__(**{"name": "sgan", **kwargs})
         self.settings = {
             "n_features": n_features, "n_members": n_members, "inputs": tuple(inputs),
             "noise_dim": noise_dim, "generator_units": tuple(generator_units),

@@ -10,6 +10,7 @@ import pytest
 
 from models.autoencoder import TabularAutoencoder
 from models.saving import load_model, save_model
+from models.sgan import SGAN
 from models.training import TrainingSettings, train
 from models.vae import TabularVAE
 
@@ -34,6 +35,17 @@ def saved(tmp_path_factory):
 def test_repeated_training_gives_byte_identical_files(cls, tmp_path):
     for name in "ab":
         save_model(trained(cls), tmp_path / f"{name}.keras")
+    a, b = ((tmp_path / f"{name}.keras").read_bytes() for name in "ab")
+    assert a == b
+
+
+@pytest.mark.parametrize("options", [{}, {"normalization": "batch", "real_fake_head": "separate"}])
+def test_equal_sgans_give_equal_files_however_many_were_made_before(options, tmp_path):
+    for name in "ab":
+        model = SGAN(
+            5, 2, generator_units=(4,), discriminator_units=(4, 3), noise_dim=2, seed=1, **options
+        )
+        save_model(model, tmp_path / f"{name}.keras")
     a, b = ((tmp_path / f"{name}.keras").read_bytes() for name in "ab")
     assert a == b
 
