@@ -36,6 +36,7 @@ class Project:
         self.path("data").mkdir()
         self.path("data/README.md").write_text("input\n")
         subprocess.run(["git", "init", "-q", self.folder], check=True)
+        self.params(sgan__epochs=30, sgan__learning_rate=0.001)  # what tests expect to see change
         return self
 
     def path(self, name):

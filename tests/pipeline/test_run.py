@@ -78,6 +78,7 @@ def test_override_holds_for_one_run_and_leaves_params_yaml_alone(project, run_he
     assert explained(project)["sgan"] == ["sgan.epochs: 3 -> 30"]
 
 
+@pytest.mark.slow
 def test_override_of_the_input_reaches_the_graph(project, run_here):
     other = project.folder.parent / "other.csv"
     other.write_text("Time\n1\n")
@@ -95,6 +96,7 @@ def test_preset_and_another_params_file_are_read(project, run_here):
     assert explained(project, params_file=project.path("mine.yaml")) == {}
 
 
+@pytest.mark.slow
 def test_going_back_to_former_values_restores_instead_of_running(project, run_here):
     before = project.content()
     run_here(assignments=("scale.method=robust",))
@@ -137,6 +139,7 @@ def test_force_from_and_single_stages(project, run_here):
     assert run_here("sgan", from_stage="augment") == ["augment", "sgan"]
 
 
+@pytest.mark.slow
 def test_from_brings_the_stages_before_it_up_to_date(project, run_here):
     project.params(vae__seed=99)
     assert run_here(from_stage="sgan") == ["vae", "augment", "sgan", "evaluate"]
@@ -279,6 +282,7 @@ def test_kill_of_a_rerun_keeps_the_former_output_and_is_no_success(project, run_
     )
 
 
+@pytest.mark.slow
 def test_locks_of_dead_processes_do_not_block_even_if_the_number_lives_again(project, run_here):
     project.params(sgan__seed=99)
     path = project.path(".dvc/tmp/rwlock")
