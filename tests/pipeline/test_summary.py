@@ -1,0 +1,39 @@
+"""The closing summary: what it says, and that it fits a terminal."""
+
+from pipeline.artifacts import Artifacts, write_json
+from pipeline.summary import summarize
+
+FIGURES = {
+    "average_precision": {"value": 0.8421, "low": 0.8012, "high": 0.8803},
+    "f1": {"value": 0.85, "low": 0.8, "high": 0.9},
+}
+
+
+def test_summary_says_what_was_found_and_where_to_look(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    artifacts = Artifacts(tmp_path / "artifacts")
+    artifacts.folder("evaluate").mkdir(parents=True)
+    counts = {"n_frauds": 95, "n_caught": 81, "n_false_alarms": 1014, "chosen_epoch": 17}
+    content = {
+        "data": {"n_rows": 100000, "n_frauds": 167, "prevalence": 0.00167},
+        "sgan": {**FIGURES, **counts},
+        "challengers": {"sgan_without_augmentation": FIGURES, "logistic_regression": {}},
+    }
+    write_json(content, artifacts.folder("evaluate") / "metrics.json")
+    text = summarize(artifacts)
+    assert max(map(len, text.splitlines())) <= 80
+    for part in (
+        "100,000 transactions, 167 frauds (0.167%); figures at 0.167%",
+        "epoch 17 chosen on validation rows",
+        "81 of 95 frauds caught, 1,014 false alarms",
+        "0.842 (0.801-0.880)    0.850 (0.800-0.900)",
+        "sgan without augmentation",
+        "  artifacts/evaluate ",
+        "make ui",
+    ):
+        assert part in text
+    assert text.index("logistic regression") < text.index("sgan without augmentation")
+
+
+def test_there_is_no_summary_before_there_are_figures(tmp_path):
+    assert summarize(Artifacts(tmp_path)) == ""
