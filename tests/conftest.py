@@ -211,3 +211,13 @@ def in_fresh_process():
         return result
 
     return in_fresh_process
+
+
+@pytest.fixture(scope="session")
+def trained_project(tmp_path_factory):
+    """Return a tiny project whose stages did their real work; to be copied, not changed.
+
+    See tests/pipeline/trained_project.py.
+    """
+    folder = tmp_path_factory.mktemp("trained") / "project"
+    return _load("trained_project").TrainedProject(folder).run()
