@@ -15,6 +15,7 @@ from pipeline.artifacts import STAGES, Artifacts
 from pipeline.context import NoTracker, StageContext, StageResult, StageTracker
 from pipeline.errors import UsageError
 from pipeline.params import Params
+from pipeline.terminal import native_messages_held_back
 
 if TYPE_CHECKING:
     from pipeline.tracking import PipelineRun
@@ -126,14 +127,18 @@ class Session:
     def _choose_device(self) -> None:
         if self._device is not None:
             return
-        from models import devices
+        with native_messages_held_back():
+            from models import devices
 
-        try:
-            self._device = devices.configure(
-                self.params.device, deterministic=self.params.mode == "deterministic"
-            )
-        except devices.DeviceError as error:
-            raise UsageError(str(error)) from error
+            try:
+                self._device = devices.configure(
+                    self.params.device, deterministic=self.params.mode == "deterministic"
+                )
+                problem = None
+            except devices.DeviceError as error:
+                problem = error
+        if problem is not None:
+            raise UsageError(str(problem)) from problem
         logger.info("device: %s", self._device)
 
     def _open_tracking(self) -> None:
