@@ -37,7 +37,7 @@ SGAN = "sgan"
 WITHOUT_AUGMENTATION = "sgan_without_augmentation"
 ALERT_BUDGET = 100
 FALSE_POSITIVE_RATE = 0.001
-HEADLINE = ("average_precision", "f1", "precision", "recall", "brier_score")
+HEADLINE = ("average_precision", "f1", "precision", "recall")
 
 
 @dataclass(frozen=True)
