@@ -14,6 +14,8 @@ from features.oversampling import make_sampler, resample_with_source
 from features.schema import TransactionSchema
 from features.splitting import TRAINING, VALIDATION
 from models.saving import load_model
+from models.training import TrainingSettings, train
+from models.vae import TabularVAE
 from pipeline.artifacts import write_json
 from pipeline.context import StageContext, StageResult
 from pipeline.errors import InputError
@@ -33,6 +35,9 @@ def augment(context: StageContext) -> StageResult:
 
     `label` is -1 for training rows outside the label budget; `row_id` is the real row itself, or
     the one that a synthetic row was made from (-1 where there is no single one).
+
+    The VAE of the stage `vae` has learned from all training rows, and its prior knows no class;
+    for `augment.generation: prior` one of the same shape learns from the frauds alone.
 
     **Fitted on:** labelled training rows. Validation frauds only serve as a yardstick of
     fidelity.
@@ -90,7 +95,7 @@ def _resample(
         method = "none"
     try:
         X_new, y_new, source, parent = resample_with_source(
-            _sampler(context, method), method, X, y
+            _sampler(context, method, X[y == 1]), method, X, y
         )  # fmt: skip
     except ValueError as error:
         raise InputError(f"augment.method={method}: {error}") from error
@@ -98,11 +103,13 @@ def _resample(
     return _table(X_new, columns, y_new, source, origin)
 
 
-def _sampler(context: StageContext, method: str) -> BaseSampler:
+def _sampler(context: StageContext, method: str, frauds: np.ndarray) -> BaseSampler:
     params = context.params.augment
     vae = None
     if method == "vae":
         vae = load_model(context.artifacts.folder("vae") / "vae.keras")
+        if params.generation == "prior":
+            vae = _vae_of_frauds(context, vae, frauds)
     return make_sampler(
         method,
         sampling_strategy=params.sampling_strategy,
@@ -111,6 +118,22 @@ def _sampler(context: StageContext, method: str) -> BaseSampler:
         vae=vae,
         generation=params.generation,
     )
+
+
+def _vae_of_frauds(context: StageContext, vae: TabularVAE, frauds: np.ndarray) -> TabularVAE:
+    """Train a VAE of the same shape on the frauds, with as many row visits as the given one."""
+    params = context.params.vae
+    n_training_rows = int((context.artifacts.split()["part"] == TRAINING).sum())
+    fresh = TabularVAE.from_config(vae.get_config())
+    settings = TrainingSettings(
+        epochs=max(params.epochs * n_training_rows // len(frauds), 1),
+        batch_size=params.batch_size,
+        learning_rate=params.learning_rate,
+        optimizer=params.optimizer,
+        seed=int(np.random.SeedSequence(params.seed).generate_state(2)[1]),
+    )
+    train(fresh, frauds, settings)
+    return fresh
 
 
 def _streams(context: StageContext, n: int) -> list[np.random.Generator]:

@@ -72,11 +72,27 @@ def check_training_set(training, method, exact=True):
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("generation", ["interpolation"])
-def test_other_generations_of_the_vae(augment, generation):
-    training, report = augment(augment__generation=generation)
+def test_interpolated_frauds_have_a_parent(augment):
+    training, report = augment(augment__generation="interpolation")
     check_training_set(training, "vae")
+    assert (training["row_id"] >= 0).all()
     assert report["privacy"]["n_exact_copies"] == 0
+
+
+def test_frauds_from_the_prior_are_frauds(trained_project, tmp_path):
+    # With the default beta of 0.01 codes spread far beyond the prior.
+    options = {"vae__beta": 0.1, "vae__epochs": 40, "augment__generation": "prior"}
+    project = trained_project.copy(tmp_path / "project").run("vae", "augment", **options)
+    training = project.artifacts.training_set()
+    check_training_set(training, "vae")
+    synthetic = training[training["source"] == "vae"]
+    assert (synthetic["row_id"] == -1).all()
+    real = training[training["source"] == "real"]
+    inputs = trained_project.artifacts.input_names()
+    made, fraud, genuine = (
+        rows[inputs].mean() for rows in (synthetic, real[real.label == 1], real[real.label == 0])
+    )
+    assert np.linalg.norm(made - fraud) < np.linalg.norm(made - genuine) / 2
 
 
 def test_none_leaves_the_real_rows(augment):
