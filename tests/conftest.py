@@ -13,6 +13,9 @@ from typing import NamedTuple
 
 import pytest
 
+# As in `pipeline.__main__`; libgomp reads it when the first library loads it.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 REPOSITORY = Path(__file__).resolve().parents[1]
 
 MAKE_DATABASE = """

@@ -19,7 +19,7 @@ from pipeline.figures import save_figure
 if TYPE_CHECKING:
     from pathlib import Path
 
-N_PICTURED_ROWS = 2000
+N_PICTURED_ROWS = 1500
 TSNE_PERPLEXITY = 30
 
 
