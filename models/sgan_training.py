@@ -45,8 +45,6 @@ class RowPools(NamedTuple):
     ----------
     rows : float32 (n_rows, n_features)
         All scaled rows, synthetic frauds included.
-    labels : int32 (n_rows,)
-        1 fraud, 0 genuine, -1 unlabelled; read at `genuine` and `fraud` rows only.
     genuine, fraud : int32 (n,)
         Positions of labelled rows.
     real : int32 (n,)

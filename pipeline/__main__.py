@@ -151,7 +151,7 @@ def stage(name: str, no_tracking: bool) -> None:
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
 @click.option(
     "--drift",
-    type=click.FloatRange(min=0),
+    type=click.FloatRange(0, 1),
     default=0.0,
     show_default=True,
     help="Change over time.",

@@ -36,7 +36,7 @@ class SimulatedParams(Section):
 
     n_rows: Annotated[int, Field(ge=100)]
     fraud_rate: OpenShare
-    drift: NonNegative
+    drift: Share
     n_days: Positive
     seed: Seed
 
