@@ -12,9 +12,15 @@ from types import SimpleNamespace
 from typing import NamedTuple
 
 import pytest
+from hypothesis import settings
 
 # As in `pipeline.__main__`; libgomp reads it when the first library loads it.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+# CI must not fail by chance; at a desk every run may find something new.
+settings.register_profile("ci", derandomize=True)
+if os.environ.get("CI"):
+    settings.load_profile("ci")
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 

@@ -112,7 +112,10 @@ def test_unexpected_errors_show_a_traceback_and_end_with_code_1(cli, monkeypatch
 @pytest.mark.slow
 def test_interrupts_end_with_their_code_and_leave_nothing_half_written(project, number, code):
     before = project.content()
+    # A test run in the background ignores SIGINT and hands that down; a terminal does not.
+    former = signal.signal(signal.SIGINT, signal.default_int_handler)
     process = project.start("run", "--from", "sgan", FAKE_PAUSE="sgan")
+    signal.signal(signal.SIGINT, former)
     for _ in range(600):
         if project.path("paused").exists():
             break
