@@ -143,7 +143,6 @@ def run(request: RunRequest) -> Outcome:
         root=_root(request),
         home=base.resolve(),
         tracking=request.tracking,
-        ends_run=request.stage is None,
     )
     with only_run(artifacts.root), session:
         if request.use_dvc:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.artifacts import STAGES, Artifacts
 from pipeline.context import NoTracker, StageContext, StageResult, StageTracker
-from pipeline.errors import UsageError
+from pipeline.errors import CounterfoilError, UsageError
 from pipeline.params import Params
 from pipeline.terminal import native_messages_held_back
 
@@ -37,6 +37,9 @@ def find_stage(name: str) -> StageFunction:
 class Session:
     """One process's work on the stages; a context manager.
 
+    Trouble with MLflow after a stage has started must not cost its results: it is logged as an
+    error, the stages go on, and leaving the block raises it.
+
     Parameters
     ----------
     params : Params
@@ -50,7 +53,9 @@ class Session:
     tracking : bool
         False leaves MLflow out.
     ends_run : bool
-        Whether the tracked run ends with the session, as it does after a whole pipeline run.
+        Whether the tracked run ends with the session. Where it does not, each stage is a process
+        that ``dvc repro`` started, and trouble with MLflow is logged only: DVC would throw away
+        what a process that fails has made.
     """
 
     def __init__(
@@ -73,6 +78,7 @@ class Session:
         self._device: str | None = None
         self._results: dict[str, StageResult] = {}
         self._tracked_run: PipelineRun | None = None
+        self._trouble: CounterfoilError | None = None
         self._stack = ExitStack()
 
     def __enter__(self) -> Session:
@@ -85,9 +91,23 @@ class Session:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if self._tracked_run is not None and kind is None and self.ends_run:
+        with self._trouble_put_off():
+            try:
+                if kind is None:
+                    self._end_run()
+            finally:
+                self._stack.__exit__(kind, error, traceback)
+        if kind is None and self._trouble is not None and self.ends_run:
+            raise self._trouble
+
+    def _end_run(self) -> None:
+        """End the tracked run; one whose record has gaps has failed."""
+        if self._tracked_run is None:
+            return
+        if self._trouble is not None:
+            self._tracked_run.finish("FAILED")
+        elif self.ends_run:
             self._tracked_run.finish("FINISHED")
-        self._stack.__exit__(kind, error, traceback)
 
     def run_stage(self, name: str) -> StageResult:
         """Run one stage and put its outputs in place.
@@ -113,16 +133,27 @@ class Session:
         self._results[name] = result
         self.finished.append(name)
         if self._tracked_run is not None:
-            self._tracked_run.log_stage(name, self.artifacts.folder(name), result)
+            with self._trouble_put_off():
+                self._tracked_run.log_stage(name, self.artifacts.folder(name), result)
         return result
 
     @contextmanager
     def _tracker(self, name: str) -> Iterator[StageTracker]:
-        if self._tracked_run is None:
-            yield NoTracker()
-        else:
-            with self._tracked_run.stage(name) as tracker:
-                yield tracker
+        with ExitStack() as stack:
+            tracker: StageTracker = NoTracker()
+            if self._tracked_run is not None:
+                with self._trouble_put_off():
+                    tracker = stack.enter_context(self._tracked_run.stage(name))
+            yield tracker
+
+    @contextmanager
+    def _trouble_put_off(self) -> Iterator[None]:
+        """Log trouble with MLflow within the block and keep the first for the end."""
+        try:
+            yield
+        except CounterfoilError as error:
+            logger.error("%s", error)  # noqa: TRY400: the text says all
+            self._trouble = self._trouble or error
 
     def _choose_device(self) -> None:
         if self._device is not None:

@@ -299,11 +299,16 @@ class PipelineRun:
             "counterfoil.stage": name,
             "counterfoil.device": self._device,
         }
+        self._record.nested.pop(name, None)  # a killed one takes no figures of this one
         run_id = self.client.create_run(self.experiment_id, tags=tags, run_name=name).info.run_id
         self._record.nested[name] = run_id
         self._record.write(self._marker)
-        self._log_params(run_id, f"{name}.")
-        return RunTracker(self.buffer, run_id), self._start_monitor(run_id)
+        try:
+            self._log_params(run_id, f"{name}.")
+            return RunTracker(self.buffer, run_id), self._start_monitor(run_id)
+        except BaseException:
+            self._terminate(run_id, "FAILED")
+            raise
 
     def _start_monitor(self, run_id: str, resume: bool = False) -> SystemMetricsMonitor | None:
         """Start sampling processor, memory, disk, network and GPU for a run."""
@@ -339,5 +344,5 @@ class PipelineRun:
 
         try:
             self.client.set_terminated(run_id, status)
-        except MlflowException as error:
+        except (MlflowException, OSError) as error:
             logger.warning("MLflow does not take the status %s of %s: %s", status, run_id, error)

@@ -112,13 +112,16 @@ def find_or_create_experiment(client: MlflowClient, name: str, uri: str, root: P
 
 @contextmanager
 def mlflow_errors(uri: str) -> Iterator[None]:
-    """Turn what MLflow raises within the block into a `CounterfoilError` that names the cure."""
+    """Turn what MLflow raises within the block into a `CounterfoilError` that names the cure.
+
+    Files it cannot write count (a full disk), and so do those a server refuses (requests' errors).
+    """
     from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import SQLAlchemyError
 
     try:
         yield
-    except (MlflowException, SQLAlchemyError, ConnectionError) as error:
+    except (MlflowException, SQLAlchemyError, OSError) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
         raise CounterfoilError(
             f"MLflow at {shown_uri(uri)} failed: {reason}; check the server and "
