@@ -25,14 +25,14 @@ install: $(READY)  ## Create the environment from the locked versions.
 run: $(READY)  ## Run all stale stages (the simulated source by default).
 	$(BIN)/counterfoil run $(ARGS)
 
-test: $(READY)  ## Run all tests but the studies.
-	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not science"
+test: $(READY)  ## Run all tests.
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 check: $(READY)  ## Format, lint, types, import arrows and the fast tests.
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not slow and not science"
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not slow"
 
 format:  ## Format and mend what the linter can mend.
 	$(BIN)/ruff format .
@@ -46,10 +46,9 @@ ui: $(READY)  ## Open the MLflow UI on the recorded runs.
 
 bench-simulator: $(READY)  ## Measure the simulator's speed and difficulty.
 	$(BIN)/python -m pip install --quiet xgboost
-	$(BIN)/python benchmarks/simulator.py
+	$(BIN)/python -m benchmarks.simulator
 
-bench: bench-simulator  ## Run the benchmarks and the science tests.
-	$(BIN)/python -m pytest -m science
+bench: bench-simulator  ## Run the benchmarks.
 
 lock:  ## Write requirements.lock anew from pyproject.toml (needs uv).
 	uv pip compile pyproject.toml --universal --python-version 3.11 --extra dev \

@@ -216,10 +216,10 @@ class SGANClassifier(ClassifierMixin, BaseEstimator):
         X, y = validate_data(self, X, y, dtype=np.float32)
         codes = self._encode_labels(y)
         rng = check_random_state(self.random_state)
-        train, validation = self._hold_out(X, codes, validation, rng)
         synthetic = np.zeros(len(X), bool) if synthetic is None else np.asarray(synthetic, bool)
         if synthetic.shape != codes.shape:
             raise ValueError(f"synthetic must mark each of {len(X)} rows, got {synthetic.shape}")
+        train, validation = self._hold_out(X, codes, synthetic, validation, rng)
         data = FitData(X[train], codes[train], synthetic[train], validation)
         self._check_frauds(data)
         result = fit_sgan(
@@ -352,20 +352,27 @@ class SGANClassifier(ClassifierMixin, BaseEstimator):
         codes[labelled] = np.searchsorted(self.classes_, y[labelled])
         return codes
 
-    def _hold_out(self, X, codes, validation, rng):
+    def _hold_out(self, X, codes, synthetic, validation, rng):
         """Return positions of training rows, and the validation rows if there are any."""
         everything = np.arange(len(codes))
         if validation is not None:
             X_validation, y_validation, *weight = validation
             X_validation = validate_data(self, X_validation, dtype=np.float32, reset=False)
-            codes_validation = np.searchsorted(self.classes_, np.asarray(y_validation))
+            y_validation = np.asarray(y_validation)
+            known = np.isin(y_validation, self.classes_)
+            if not known.all():
+                raise ValueError(
+                    f"validation labels must be {self.classes_.tolist()}, got "
+                    f"{np.unique(y_validation[~known])[:5].tolist()}; leave unlabelled rows out"
+                )
+            codes_validation = np.searchsorted(self.classes_, y_validation)
             return everything, Validation(X_validation, codes_validation, *weight)
         if self.validation_fraction is None:
             return everything, None
         held_out = np.concatenate(
             [
                 rng.permutation(rows)[: max(1, round(self.validation_fraction * len(rows)))]
-                for rows in (np.flatnonzero(codes == 0), np.flatnonzero(codes == 1))
+                for rows in (np.flatnonzero((codes == code) & ~synthetic) for code in (0, 1))
             ]
         )
         train = np.setdiff1d(everything, held_out)

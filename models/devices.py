@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import tensorflow as tf
 
+# TensorFlow does not tell, and it stays on once it is on.
+_process = {"deterministic": False}
+
 
 class DeviceError(RuntimeError):
     """The device that was asked for cannot be used."""
@@ -46,11 +49,17 @@ def configure(device: str = "auto", deterministic: bool = True) -> str:
         )
     if deterministic:
         tf.config.experimental.enable_op_determinism()
+        _process["deterministic"] = True
     _make_visible([] if device == "cpu" else gpus, gpus)
     if device == "cpu" or not gpus:
         return "cpu"
     names = [tf.config.experimental.get_device_details(gpu).get("device_name", "") for gpu in gpus]
     return "gpu: " + ", ".join(name or gpu.name for name, gpu in zip(names, gpus, strict=True))
+
+
+def is_deterministic() -> bool:
+    """Whether `configure` made this process use deterministic kernels only."""
+    return _process["deterministic"]
 
 
 def _make_visible(wanted, gpus):

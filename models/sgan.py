@@ -192,9 +192,6 @@ class SGAN(keras.Model):
         self.n_features, self.n_members, self.noise_dim = n_features, n_members, noise_dim
         self.inputs_used = _check_inputs(inputs, autoencoder, vae)
         self.autoencoder, self.vae = autoencoder, vae
-        for encoder in (autoencoder, vae):
-            if encoder is not None:
-                encoder.trainable = False
         self.generator = Generator(
             n_features, generator_units, n_members, normalization=normalization,
             dropout=generator_dropout, output_activation=output_activation, seed=seed,

@@ -20,11 +20,15 @@ from scipy.special import expit
 from sklearn.metrics import average_precision_score, precision_recall_curve
 
 from models.collapse import diagnose
+from models.devices import is_deterministic
 from models.sgan import SGAN
 from models.sgan_training import RowPools, SGANTrainer, SGANTrainingSettings
 from models.training import TrainingDivergedError, apply_in_batches
 
 logger = logging.getLogger(__name__)
+
+# Where a change makes the epochs before it those of another program.
+CODE = ("layers.py", "sgan.py", "sgan_training.py", "sgan_fit.py")
 
 OnEpoch = Callable[[int, dict[str, np.ndarray], dict[str, float]], None]
 
@@ -227,6 +231,19 @@ def _positions(mask: np.ndarray) -> tf.Tensor:
     return tf.constant(np.flatnonzero(mask).astype(np.int32))
 
 
+def _environment() -> list[str]:
+    """Return what the next epoch depends on besides data and settings: code, libraries, device."""
+    here = Path(__file__).parent
+    code = [(here / name).read_bytes() for name in CODE]
+    return [
+        hashlib.sha256(b"".join(code)).hexdigest(),
+        keras.__version__,
+        tf.__version__,
+        str(is_deterministic()),
+        str(tf.config.get_visible_devices()),
+    ]
+
+
 class _Checkpoint:
     """The state of the last epoch and the best weights in one file, replaced atomically."""
 
@@ -238,7 +255,7 @@ class _Checkpoint:
         if self.path is not None:
             digest = hashlib.sha256()
             encoders = [model.autoencoder, model.vae]
-            setting = [model.settings, asdict(settings), run, keras.__version__, tf.__version__]
+            setting = [model.settings, asdict(settings), run, *_environment()]
             digest.update(json.dumps(setting, sort_keys=True, default=str).encode())
             for encoder in encoders:
                 for weight in encoder.get_weights() if encoder is not None else []:

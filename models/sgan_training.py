@@ -285,7 +285,7 @@ class SGANTrainer:
     # Updates
 
     def _apply(self, tape, losses, network, optimizer):
-        """Take one optimizer step; a member with a non-finite gradient stands still."""
+        """Take one optimizer step; a gradient that is not finite counts as zero."""
         variables = network.trainable_variables
         gradients = tape.gradient(losses, [v.value for v in variables])
         squares = [

@@ -22,6 +22,9 @@ Units = Annotated[tuple[Count, ...], Field(strict=False)]
 ScalingMethod = Literal["min_max", "standard", "robust", "arcsinh"]
 Optimizer = Literal["adam", "adamw", "rmsprop"]
 OutputActivation = Literal["linear", "sigmoid", "tanh"]
+Activation = Literal[
+    "elu", "gelu", "leaky_relu", "linear", "relu", "selu", "sigmoid", "silu", "softplus", "tanh"
+]
 SGANInput = Literal["autoencoder_code", "reconstruction_error", "vae_code"]
 
 
@@ -111,7 +114,7 @@ class AutoencoderParams(Section):
 
     hidden_units: Units
     latent_dim: Count
-    code_activation: str
+    code_activation: Activation
     output_activation: OutputActivation
     input_noise: NonNegative
     optimizer: Optimizer
@@ -126,7 +129,7 @@ class VAEParams(Section):
 
     hidden_units: Units
     latent_dim: Count
-    hidden_activation: str
+    hidden_activation: Activation
     output_activation: OutputActivation
     reconstruction_loss: Literal["squared_error", "binary_cross_entropy"]
     beta: NonNegative
@@ -236,6 +239,16 @@ class Params(Section):
     sgan: SGANParams
     evaluate: EvaluateParams
     tracking: TrackingParams
+
+    @model_validator(mode="after")
+    def _match_loss_to_scaling(self) -> Params:
+        methods = {self.scale.method, *self.scale.columns.values()}
+        if self.vae.reconstruction_loss == "binary_cross_entropy" and methods != {"min_max"}:
+            raise ValueError(
+                "vae.reconstruction_loss: binary_cross_entropy needs rows in [0, 1], so "
+                f"scale.method: min_max for every column, got {', '.join(sorted(methods))}"
+            )
+        return self
 
     def flatten(self) -> dict[str, Any]:
         """Return all values under dotted keys, e.g. ``{"sgan.learning_rate": 0.001}``."""

@@ -14,11 +14,11 @@ from features.oversampling import make_sampler, resample_with_source
 from features.schema import TransactionSchema
 from features.splitting import TRAINING, VALIDATION
 from models.saving import load_model
-from models.training import TrainingSettings, train
+from models.training import TrainingDivergedError, TrainingSettings, train
 from models.vae import TabularVAE
 from pipeline.artifacts import write_json
 from pipeline.context import StageContext, StageResult
-from pipeline.errors import InputError
+from pipeline.errors import CounterfoilError, InputError
 from pipeline.figures import save_figure
 
 if TYPE_CHECKING:
@@ -132,7 +132,10 @@ def _vae_of_frauds(context: StageContext, vae: TabularVAE, frauds: np.ndarray) -
         optimizer=params.optimizer,
         seed=int(np.random.SeedSequence(params.seed).generate_state(2)[1]),
     )
-    train(fresh, frauds, settings)
+    try:
+        train(fresh, frauds, settings)
+    except TrainingDivergedError as error:
+        raise CounterfoilError(f"augment.generation=prior: {error}") from error
     return fresh
 
 

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
-import pandas as pd
 
 from evaluation import plots
 from features.schema import TransactionSchema
-from features.splitting import TRAINING, VALIDATION
+from features.splitting import TRAINING
 from models.autoencoder import TabularAutoencoder
 from models.saving import save_model
-from models.training import TrainingSettings, apply_in_batches, train
+from models.training import apply_in_batches
 from pipeline.context import StageContext, StageResult
+from pipeline.encoder_training import train_encoder
 from pipeline.figures import save_figure
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 N_PICTURED_ROWS = 1500
 TSNE_PERPLEXITY = 30
@@ -30,8 +25,6 @@ def autoencoder(context: StageContext) -> StageResult:
     """
     params = context.params.autoencoder
     rows = context.artifacts.scaled()
-    part = context.artifacts.split()["part"]
-    training = rows[part == TRAINING]
     model_seed, order_seed = map(int, np.random.SeedSequence(params.seed).generate_state(2))
     model = TabularAutoencoder(
         rows.shape[1],
@@ -42,40 +35,20 @@ def autoencoder(context: StageContext) -> StageResult:
         input_noise=params.input_noise,
         seed=model_seed,
     )
-    history = train(
+    losses = train_encoder(
+        context,
         model,
-        training,
-        TrainingSettings(
-            epochs=params.epochs,
-            batch_size=params.batch_size,
-            learning_rate=params.learning_rate,
-            optimizer=params.optimizer,
-            seed=order_seed,
-        ),
-        x_validation=rows[part == VALIDATION],
-        on_epoch=lambda epoch, losses: context.tracker.log_metrics(losses, step=epoch),
+        params,
+        order_seed=order_seed,
+        title="Autoencoder: mean squared error by epoch",
     )
     save_model(model, context.output / "autoencoder.keras")
     latent = apply_in_batches(model.encode_rows, rows)
     np.save(context.output / "codes.npy", latent[:, :-1], allow_pickle=False)
     np.save(context.output / "reconstruction_error.npy", latent[:, -1], allow_pickle=False)
-    save_losses(history, context.output, "Autoencoder: mean squared error by epoch")
     _draw_rows(context, model, rows, latent[:, :-1])
-    return StageResult(n_rows=len(training), metrics=history[-1])
-
-
-def save_losses(history: list[dict[str, float]], folder: Path, title: str) -> None:
-    """Write losses.csv and losses.png of one model's training."""
-    losses = pd.DataFrame(history).rename_axis("epoch").reset_index()
-    names = {name: "training_loss" for name in ("loss",) if "validation_loss" in losses}
-    losses = losses.rename(columns=names)
-    shown = [name for name in losses.columns if name.endswith("loss")]
-    save_figure(
-        folder / "losses.png",
-        lambda ax: plots.plot_losses(losses, ax, losses=shown),
-        losses,
-        title=title,
-    )
+    n_training = int((context.artifacts.split()["part"] == TRAINING).sum())
+    return StageResult(n_rows=n_training, metrics=losses)
 
 
 def _draw_rows(
@@ -83,6 +56,7 @@ def _draw_rows(
 ) -> None:
     """Draw one fraud beside its reconstruction, and the codes of training rows by t-SNE."""
     from sklearn.manifold import TSNE
+    from threadpoolctl import threadpool_limits
 
     split = context.artifacts.split()
     schema = TransactionSchema.from_dict(context.artifacts.data_summary()["schema"])
@@ -100,11 +74,14 @@ def _draw_rows(
     )
     rng = np.random.default_rng(context.params.autoencoder.seed)
     pictured = _pick(rng, known & is_fraud, known & ~is_fraud)
-    embedding = TSNE(
+    tsne = TSNE(
         perplexity=min(TSNE_PERPLEXITY, (len(pictured) - 1) / 3),
         init="pca",
         random_state=context.params.autoencoder.seed,
-    ).fit_transform(codes[pictured])
+    )
+    # Several threads add up in an order of their own, and the same codes give another picture.
+    with threadpool_limits(1):
+        embedding = tsne.fit_transform(codes[pictured])
     save_figure(
         context.output / "codes_tsne.png",
         lambda ax: plots.plot_codes(embedding, is_fraud[pictured], ax),

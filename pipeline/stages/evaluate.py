@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,6 +12,7 @@ import pandas as pd
 
 from evaluation import plots
 from evaluation.calibration import LogisticCalibration, calibration_slope, fit_logistic_calibration
+from evaluation.decisions import f1_at
 from evaluation.metrics import prevalence_weights, summarise
 from evaluation.ranking import average_precision, best_f1, precision_recall_points
 from evaluation.thresholds import choose_threshold
@@ -32,6 +35,8 @@ from pipeline.stages.augment import REAL, UNLABELLED
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+logger = logging.getLogger(__name__)
 
 SGAN = "sgan"
 WITHOUT_AUGMENTATION = "sgan_without_augmentation"
@@ -70,10 +75,16 @@ def evaluate(context: StageContext) -> StageResult:
     validation, test = _part(context, VALIDATION), _part(context, TEST)
     classifier = SGANClassifier.load(context.artifacts.folder("sgan") / "classifier")
     scorers = {SGAN: _fraud_probability(classifier), **_challengers(context)}
-    judged = {name: _judge(context, scorer, validation, test) for name, scorer in scorers.items()}
-    metrics = _metrics(context, judged, classifier, validation, test)
+    judged = {
+        name: _judge(context, name, scorer, validation, test) for name, scorer in scorers.items()
+    }
+    members = {
+        VALIDATION: classifier.predict_members(validation.rows),
+        TEST: classifier.predict_members(test.rows),
+    }
+    metrics = _metrics(context, judged, classifier, members, validation, test)
     write_json(metrics, context.output / "metrics.json")
-    _write_predictions(context, classifier, judged[SGAN], {VALIDATION: validation, TEST: test})
+    _write_predictions(context, members, judged[SGAN], {VALIDATION: validation, TEST: test})
     _draw(context, judged, test)
     _package(context, classifier, judged[SGAN], metrics)
     figures = metrics[SGAN]
@@ -131,6 +142,7 @@ def _challengers(context: StageContext) -> dict[str, Callable[[np.ndarray], np.n
 
 def _judge(
     context: StageContext,
+    name: str,
     scorer: Callable[[np.ndarray], np.ndarray],
     validation: Part,
     test: Part,
@@ -140,16 +152,17 @@ def _judge(
     raw = scorer(validation.rows)
     calibration = fit_logistic_calibration(raw, validation.label, validation.weight)
     on_validation = calibration.apply(raw)
+    choose = partial(
+        choose_threshold, validation.label, on_validation, sample_weight=validation.weight
+    )
     try:
-        threshold = choose_threshold(
-            validation.label,
-            on_validation,
-            by=params.threshold,
-            value=params.threshold_value,
-            sample_weight=validation.weight,
-        )
+        threshold = choose(by=params.threshold, value=params.threshold_value)
     except ValueError as error:
-        raise InputError(f"evaluate.threshold={params.threshold}: {error}") from error
+        if name == SGAN:
+            raise InputError(f"evaluate.threshold={params.threshold}: {error}") from error
+        # A challenger that cannot keep the rule is judged at its best F1; it ends no run.
+        logger.warning("%s: %s; its threshold is the one of the best F1", name, error)
+        threshold = choose(by="f1")
     return Judged(calibration, threshold, on_validation, calibration.apply(scorer(test.rows)))
 
 
@@ -157,6 +170,7 @@ def _metrics(
     context: StageContext,
     judged: dict[str, Judged],
     classifier: SGANClassifier,
+    members: dict[str, np.ndarray],
     validation: Part,
     test: Part,
 ) -> dict[str, Any]:
@@ -170,7 +184,7 @@ def _metrics(
         "chosen_epoch": classifier.chosen_epoch_,
         "n_members": len(classifier.active_members_),
         "n_active_members": int(classifier.active_members_.sum()),
-        "members": _member_figures(context, classifier, test),
+        "members": _member_figures(context, classifier, members, validation, test),
         "collapses": chosen["collapses"],
     }
     return {
@@ -249,28 +263,36 @@ def _interval(value: float, interval: Any) -> dict[str, float]:
 
 
 def _member_figures(
-    context: StageContext, classifier: SGANClassifier, test: Part
+    context: StageContext,
+    classifier: SGANClassifier,
+    members: dict[str, np.ndarray],
+    validation: Part,
+    test: Part,
 ) -> list[dict[str, float]]:
     """Return figures of the single members, which show how much the seeds matter.
 
-    F1 of a member is that of the last epoch on validation rows: a member that collapsed ends
-    with 0.
+    `test_f1` is at the member's own best threshold on validation rows. A member that collapsed
+    ends with a last epoch's F1 of 0.
     """
-    scores = classifier.predict_members(test.rows)
     history = pd.read_parquet(context.artifacts.folder("sgan") / "history.parquet")
     last = history[history["epoch"] == history["epoch"].max()].set_index("member")
-    return [
-        {
-            "test_average_precision": float(
-                average_precision(test.label, scores[:, member], test.weight)
-            ),
-            "test_best_f1": float(best_f1(test.label, scores[:, member], test.weight)[0]),
-            "last_epoch_validation_f1": float(last.loc[member, "validation_f1"]),
-        }
-        if classifier.active_members_[member]
-        else {}
-        for member in range(scores.shape[1])
-    ]
+    figures: list[dict[str, float]] = []
+    for member, is_active in enumerate(classifier.active_members_):
+        if not is_active:
+            figures.append({})
+            continue
+        on_validation, on_test = members[VALIDATION][:, member], members[TEST][:, member]
+        threshold = best_f1(validation.label, on_validation, validation.weight)[1]
+        figures.append(
+            {
+                "test_average_precision": float(
+                    average_precision(test.label, on_test, test.weight)
+                ),
+                "test_f1": float(f1_at(test.label, on_test, threshold, test.weight)),
+                "last_epoch_validation_f1": float(last.loc[member, "validation_f1"]),
+            }
+        )
+    return figures
 
 
 def _difference(
@@ -301,7 +323,10 @@ def _difference(
 
 
 def _write_predictions(
-    context: StageContext, classifier: SGANClassifier, sgan: Judged, parts: dict[str, Part]
+    context: StageContext,
+    members: dict[str, np.ndarray],
+    sgan: Judged,
+    parts: dict[str, Part],
 ) -> None:
     tables = []
     for name, part in parts.items():
@@ -315,9 +340,8 @@ def _write_predictions(
                 "decision": (score >= sgan.threshold).astype(np.int8),
             }
         )
-        members = classifier.predict_members(part.rows)
-        for member in range(members.shape[1]):
-            table[f"member_{member}"] = members[:, member]
+        for member, member_score in enumerate(members[name].T):
+            table[f"member_{member}"] = member_score
         tables.append(table)
     predictions = pd.concat(tables, ignore_index=True)
     predictions.to_parquet(context.output / "predictions.parquet", index=False)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from features.splitting import TRAINING, VALIDATION
+from features.splitting import TRAINING
 from models.saving import save_model
-from models.training import TrainingSettings, apply_in_batches, train
+from models.training import apply_in_batches
 from models.vae import TabularVAE
 from pipeline.context import StageContext, StageResult
-from pipeline.stages.autoencoder import save_losses
+from pipeline.encoder_training import train_encoder
 
 
 def vae(context: StageContext) -> StageResult:
@@ -19,8 +19,6 @@ def vae(context: StageContext) -> StageResult:
     """
     params = context.params.vae
     rows = context.artifacts.scaled()
-    part = context.artifacts.split()["part"]
-    training = rows[part == TRAINING]
     model_seed, order_seed = map(int, np.random.SeedSequence(params.seed).generate_state(2))
     model = TabularVAE(
         rows.shape[1],
@@ -33,21 +31,11 @@ def vae(context: StageContext) -> StageResult:
         beta_warmup_epochs=params.beta_warmup_epochs,
         seed=model_seed,
     )
-    history = train(
-        model,
-        training,
-        TrainingSettings(
-            epochs=params.epochs,
-            batch_size=params.batch_size,
-            learning_rate=params.learning_rate,
-            optimizer=params.optimizer,
-            seed=order_seed,
-        ),
-        x_validation=rows[part == VALIDATION],
-        on_epoch=lambda epoch, losses: context.tracker.log_metrics(losses, step=epoch),
+    losses = train_encoder(
+        context, model, params, order_seed=order_seed, title="VAE: losses by epoch (nats a row)"
     )
     save_model(model, context.output / "vae.keras")
     codes = apply_in_batches(model.encode_rows, rows)
     np.save(context.output / "codes.npy", codes, allow_pickle=False)
-    save_losses(history, context.output, "VAE: losses by epoch (nats a row)")
-    return StageResult(n_rows=len(training), metrics=history[-1])
+    n_training = int((context.artifacts.split()["part"] == TRAINING).sum())
+    return StageResult(n_rows=n_training, metrics=losses)

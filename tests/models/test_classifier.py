@@ -249,6 +249,23 @@ def test_validation_fraction_holds_rows_out(rows):
     assert "validation_f1" in classifier.history_
 
 
+def test_the_rows_held_out_to_choose_the_epoch_are_real(rows):
+    X, y = rows
+    synthetic = np.zeros(len(y), bool)
+    synthetic[np.flatnonzero(y == 1)[10:]] = True
+    classifier = SGANClassifier(**SMALL, validation_fraction=0.5)
+    train, held_out = classifier._hold_out(X, y, synthetic, None, np.random.RandomState(0))
+    assert held_out.codes.sum() == 5
+    assert synthetic[train].sum() == synthetic.sum()
+
+
+def test_unlabelled_validation_rows_are_refused(rows, validation):
+    y = validation[1].copy()
+    y[:3] = -1
+    with pytest.raises(ValueError, match=r"validation labels must be \[0, 1\], got \[-1\]"):
+        SGANClassifier(**SMALL).fit(*rows, validation=(validation[0], y))
+
+
 @pytest.mark.parametrize(
     ("y", "message"),
     [
