@@ -169,7 +169,13 @@ def plan(request: RunRequest) -> list[tuple[str, list[str]]]:
 
 
 def run_one_stage(name: str, folder: Path, *, tracking: bool = True) -> None:
-    """Run one stage with params.yaml as it is, for ``dvc repro``, which asks for it."""
+    """Run one stage with params.yaml as it is, for ``dvc repro``, which asks for it.
+
+    Raises
+    ------
+    CounterfoilError
+        Also if another process is at work in the artifacts folder; see `only_run`.
+    """
     if name not in STAGES:
         raise UsageError(f"there is no stage {name}; the stages are {', '.join(STAGES)}")
     params = check_params(read_yaml(folder / PARAMS_FILE), PARAMS_FILE)
@@ -182,7 +188,7 @@ def run_one_stage(name: str, folder: Path, *, tracking: bool = True) -> None:
         tracking=tracking,
         ends_run=False,
     )
-    with session:
+    with only_run(session.artifacts.root), session:
         session.run_stage(name)
 
 

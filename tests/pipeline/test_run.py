@@ -4,6 +4,8 @@ import json
 import os
 import shutil
 import signal
+import subprocess
+import sys
 import time
 
 import pytest
@@ -245,10 +247,34 @@ def test_second_run_is_turned_away_and_the_lock_dies_with_its_process(project, t
 def test_running_dvc_is_respected(project, run_here):
     project.params(split__seed=9)
     process = wait_until_paused(project, "split", script=["-m", "dvc", "repro"])
-    with pytest.raises(CounterfoilError, match=r"another process holds DVC's lock|DVC is at work"):
+    with pytest.raises(CounterfoilError, match=r"another run \(process \d+\) is at work in"):
         run_here()
     kill(process)
     run_here()
+
+
+def test_a_folder_that_dvc_is_writing_to_is_left_alone(project, run_here):
+    """As during `dvc checkout`, which starts no stage of ours."""
+    project.params(split__seed=9)
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
+        entry = {"pid": process.pid, "cmd": "dvc checkout"}
+        folder = str(project.path("artifacts/split").resolve())
+        lock = {"write": {folder: entry}, "read": {}}
+        project.path(".dvc/tmp/rwlock").write_text(json.dumps(lock))
+        with pytest.raises(CounterfoilError, match=r"another process holds DVC's lock"):
+            run_here()
+        process.kill()
+    assert run_here()[0] == "split"
+
+
+def test_a_single_stage_is_turned_away_by_a_run_and_by_another_stage(project):
+    for arguments in (["run", "--from", "split"], ["stage", "split"]):
+        process = wait_until_paused(project, "split", *arguments)
+        second = project.command("stage", "scale")
+        assert second.returncode == 1
+        assert f"another run (process {process.pid}) is at work in" in second.stderr
+        kill(process)
+    assert project.command("stage", "scale").returncode == 0
 
 
 @pytest.mark.parametrize(
@@ -318,4 +344,5 @@ def kill(process):
     """Kill a process and what it started, as `kill -9` or a lost container does."""
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
+    process.stderr.read()  # ends when those that it started have ended
     process.stderr.close()
