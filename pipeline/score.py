@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 from pipeline.artifacts import atomic_path
 from pipeline.errors import InputError
-from pipeline.model_folder import FraudModel, load
+from pipeline.model_folder import FraudModel, load, read_manifest
 from pipeline.tables import SUFFIXES, read_table
+from pipeline.terminal import native_messages_held_back
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -62,9 +63,9 @@ def score(model: str, input: Path, out: Path, root: Path | None = None) -> Score
     Raises
     ------
     InputError
-        If the model or the input cannot be used; `out` is untouched then.
+        If the model or the input cannot be used, or `out` is the input; `out` is untouched then.
     """
-    _check_out(out)
+    _check_out(out, input)
     fraud_model = open_model(model, root or Path.cwd())
     transactions = _read(input)
     try:
@@ -85,7 +86,7 @@ def score(model: str, input: Path, out: Path, root: Path | None = None) -> Score
 
 
 def open_model(name: str, root: Path) -> FraudModel:
-    """Load a packaged model from a folder or from MLflow.
+    """Load a packaged model from a folder or from MLflow, and choose the device it runs on.
 
     Raises
     ------
@@ -97,7 +98,7 @@ def open_model(name: str, root: Path) -> FraudModel:
     folder = Path(name)
     if folder.is_dir():
         downloaded = folder / "artifacts" / "model"  # inside an MLflow model
-        return load(downloaded if (folder / "MLmodel").is_file() else folder)
+        return _load(downloaded if (folder / "MLmodel").is_file() else folder)
     if not _RUN_OR_URI.fullmatch(name):
         raise InputError(
             f"{name} is no folder, no run id and no model URI; give artifacts/evaluate/model, the "
@@ -107,14 +108,36 @@ def open_model(name: str, root: Path) -> FraudModel:
     from pipeline.tracking_server import tracking_uri
 
     with tempfile.TemporaryDirectory() as scratch:
-        return load(download_model(name, tracking_uri(root), Path(scratch)))
+        return _load(download_model(name, tracking_uri(root), Path(scratch)))
 
 
-def _check_out(out: Path) -> None:
+def _load(folder: Path) -> FraudModel:
+    """Load a packaged model; TensorFlow starts only for one that is whole."""
+    read_manifest(folder)
+    _choose_device()
+    return load(folder)
+
+
+def _choose_device() -> None:
+    """Take a GPU where there is one, but only the memory of it that scoring needs."""
+    with native_messages_held_back():
+        from models import devices
+
+        try:
+            device = devices.configure("auto", deterministic=True)
+        except devices.DeviceError as error:
+            # This process has used TensorFlow before; that device does as well.
+            device = f"as it was ({error})"
+    logger.debug("device: %s", device)
+
+
+def _check_out(out: Path, input: Path) -> None:
     if out.suffix.lower() not in SUFFIXES:
         raise InputError(f"{out}: expected a name that ends in .csv or .parquet")
     if not out.parent.is_dir():
         raise InputError(f"the folder {out.parent} does not exist; make it first")
+    if out.exists() and input.exists() and out.samefile(input):
+        raise InputError(f"{out} is the input itself, which would be lost; give --out another name")
 
 
 def _read(path: Path) -> pd.DataFrame:

@@ -1,11 +1,18 @@
 """Scoring of files: columns, order, formats and messages."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from pipeline.errors import InputError
 from pipeline.score import score
+
+REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
@@ -61,6 +68,41 @@ def test_unusable_input_leaves_an_earlier_result_alone(packaged, tmp_path, chang
         score(str(packaged.folder), tmp_path / "in.csv", tmp_path / "out.csv")
     assert (tmp_path / "out.csv").read_text() == "earlier"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.csv", "out.csv"]
+
+
+def test_the_input_is_never_overwritten(packaged, tmp_path):
+    source = tmp_path / "in.csv"
+    packaged.transactions.head(3).to_csv(source, index=False)
+    (tmp_path / "link.csv").symlink_to(source)
+    before = source.read_bytes()
+    for out in (source, tmp_path / ".." / tmp_path.name / "in.csv", tmp_path / "link.csv"):
+        with pytest.raises(InputError, match="is the input itself"):
+            score(str(packaged.folder), source, out)
+    assert source.read_bytes() == before
+
+
+DEVICE = """
+import sys
+from pathlib import Path
+import tensorflow as tf
+from tensorflow.python.framework import config
+from pipeline.score import score
+score(sys.argv[1], Path("in.csv"), Path("out.csv"))
+gpus = tf.config.list_physical_devices("GPU")
+growing = all(tf.config.experimental.get_memory_growth(gpu) for gpu in gpus)
+print(config.is_op_determinism_enabled(), growing)
+"""
+
+
+@pytest.mark.slow
+def test_scoring_chooses_its_device(packaged, tmp_path):
+    """Deterministic, and without taking all the memory of a GPU."""
+    packaged.transactions.head(3).to_csv(tmp_path / "in.csv", index=False)
+    done = subprocess.run(
+        [sys.executable, "-c", DEVICE, packaged.folder], cwd=tmp_path, check=False,
+        capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
+    )  # fmt: skip
+    assert done.stdout.split() == ["True", "True"], done.stderr
 
 
 def test_names_that_cannot_be_meant_are_refused(packaged, tmp_path):
