@@ -1,12 +1,9 @@
 """What MLflow holds after a run, a kill, a lost server and another folder."""
 
 import json
-import os
 import shutil
-import signal
 import socket
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -363,36 +360,6 @@ def test_mlflow_says_nothing_on_the_terminal(mlflow_database):
     """Not even when it makes a database, with a log that shows everything from INFO."""
     assert mlflow_database.path.is_file()
     assert mlflow_database.output == ""
-
-
-@pytest.fixture
-def server(tmp_path, mlflow_database):
-    """The address of an `mlflow server` of its own, ended by its process id."""
-    shutil.copy(mlflow_database.path, tmp_path / "server.db")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [
-        sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port),
-        "--backend-store-uri", f"sqlite:///{tmp_path / 'server.db'}",
-        "--artifacts-destination", str(tmp_path / "served"), "--workers", "1",
-    ]  # fmt: skip
-    lean = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
-    with (tmp_path / "server.log").open("wb") as log:
-        process = subprocess.Popen(
-            command, stdout=log, stderr=log, start_new_session=True, env=os.environ | lean
-        )
-    try:
-        for _ in range(240):
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", port)) == 0:
-                    break
-            assert process.poll() is None, (tmp_path / "server.log").read_text()
-            time.sleep(0.5)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        os.killpg(process.pid, signal.SIGTERM)
-        process.wait(30)
 
 
 @pytest.mark.slow
