@@ -26,7 +26,7 @@ COMMAND = [
 ]  # fmt: skip
 RUN = [*COMMAND, "--no-tracking"]
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("end_to_end")]
 
 
 class Run(NamedTuple):
