@@ -15,7 +15,16 @@ GRAPH = yaml.safe_load((REPOSITORY / "dvc.yaml").read_text())
 SECTIONS = set(yaml.safe_load((REPOSITORY / "params.yaml").read_text()))
 
 # What surrounds every stage, and what only draws: a change there is no reason to train again.
-SURROUNDINGS = ("artifacts", "context", "errors", "figures", "params", "params_file", "version")
+SURROUNDINGS = (
+    "artifacts",
+    "context",
+    "errors",
+    "figures",
+    "params",
+    "params_file",
+    "result_pictures",
+    "version",
+)
 WRITTEN_BY = {
     "transactions": "ingest",
     "data_summary": "ingest",
@@ -55,7 +64,9 @@ def computes(path):
 
 
 def source_of(stage):
-    return (REPOSITORY / "pipeline" / "stages" / f"{stage}.py").read_text()
+    """Return the source of a stage and of the modules beside it that it is made of."""
+    files = [path for path in code_of(stage) if path.startswith("pipeline/")]
+    return "\n".join((REPOSITORY / path).read_text() for path in files)
 
 
 @pytest.mark.parametrize("stage", STAGES)
