@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from evaluation.calibration import calibration_slope
+from evaluation.calibration import fit_logistic_calibration
 from evaluation.decisions import f1_at
+from evaluation.expected_frauds import expected_frauds
 from evaluation.metrics import summarise
 from evaluation.ranking import average_precision, best_f1
 from evaluation.uncertainty import (
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 ALERT_BUDGET = 100
 FALSE_POSITIVE_RATE = 0.001
+HIGHEST = 1000  # transactions of the weighted population
 HEADLINE = ("average_precision", "f1", "precision", "recall")
 
 
@@ -131,7 +133,21 @@ def _figures(
         **plain,
         **counts,
         "calibration": one.calibration.to_dict(),
-        "calibration_slope": float(calibration_slope(test.label, one.on_test, test.weight)),
+        **_meaning_of_scores(one, test),
+    }
+
+
+def _meaning_of_scores(one: Judged, test: Part) -> dict[str, Any]:
+    """Return how far the scores are the probabilities of fraud that they claim to be."""
+    rows = (test.label, one.on_test, test.weight)
+    still_missing = fit_logistic_calibration(one.on_test, test.label, test.weight)
+    return {
+        "calibration_slope": still_missing.slope,
+        "calibration_intercept": still_missing.intercept,
+        "expected_frauds": {
+            "all": expected_frauds(*rows)._asdict(),
+            f"highest_{HIGHEST}": expected_frauds(*rows, k=HIGHEST)._asdict(),
+        },
     }
 
 

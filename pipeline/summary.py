@@ -65,6 +65,7 @@ def _model_lines(metrics: Mapping[str, Any]) -> list[str]:
             f"Test part    {caught} of {sgan['n_frauds']} frauds caught"
             + (f", {alarms:,} false alarms" if alarms is not None else "")
         )
+    lines += _score_lines(sgan.get("expected_frauds") or {})
     rows = [("SGAN", sgan), *sorted((metrics.get("challengers") or {}).items())]
     name_width = max(len(_words(name)) for name, _ in rows)
     lines += ["", f"{'':{name_width}}  {'average precision':21}  F1"]
@@ -73,6 +74,23 @@ def _model_lines(metrics: Mapping[str, Any]) -> list[str]:
         line = f"{_words(name):{name_width}}  {precision:21}  {_interval(figures.get('f1'))}"
         lines.append(line.rstrip()[:WIDTH])
     return lines
+
+
+def _score_lines(expected_frauds: Mapping[str, Any]) -> list[str]:
+    """Return how many frauds the scores predicted and how many came, overall and at the top."""
+    parts = [
+        f"{_place(name, of['expected'])} ({of['low']:,}-{of['high']:,}), {of['observed']:,} came"
+        for name, of in expected_frauds.items()
+    ]
+    line = "Predicted    " + "; ".join(parts)
+    return [line if len(line) <= WIDTH else line.rsplit("; ", 1)[0]] if parts else []
+
+
+def _place(name: str, expected: float) -> str:
+    """``all`` -> ``93 frauds``, ``highest_1000`` -> ``top 1,000: 88``."""
+    if name == "all":
+        return f"{expected:,.0f} frauds"
+    return f"top {int(name.removeprefix('highest_')):,}: {expected:,.0f}"
 
 
 def _interval(figure: Any) -> str:

@@ -13,10 +13,13 @@ def test_summary_says_what_was_found_and_where_to_look(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     artifacts = Artifacts(tmp_path / "artifacts")
     artifacts.folder("evaluate").mkdir(parents=True)
+    came = {"expected": 93.4, "low": 84, "high": 103, "observed": 95}
+    top = {"expected": 88.2, "low": 80, "high": 96, "observed": 91}
+    expected_frauds = {"all": came, "highest_1000": top}
     counts = {"n_frauds": 95, "n_caught": 81, "n_false_alarms": 1014, "chosen_epoch": 17}
     content = {
         "data": {"n_rows": 100000, "n_frauds": 167, "prevalence": 0.00167},
-        "sgan": {**FIGURES, **counts},
+        "sgan": {**FIGURES, **counts, "expected_frauds": expected_frauds},
         "challengers": {"sgan_without_augmentation": FIGURES, "logistic_regression": {}},
     }
     write_json(content, artifacts.folder("evaluate") / "metrics.json")
@@ -27,12 +30,23 @@ def test_summary_says_what_was_found_and_where_to_look(tmp_path, monkeypatch):
         "epoch 17 chosen on validation rows",
         "81 of 95 frauds caught, 1,014 false alarms",
         "0.842 (0.801-0.880)    0.850 (0.800-0.900)",
+        "Predicted    93 frauds (84-103), 95 came; top 1,000: 88 (80-96), 91 came\n",
         "sgan without augmentation",
         "  artifacts/evaluate ",
         "make ui",
     ):
         assert part in text
     assert text.index("logistic regression") < text.index("sgan without augmentation")
+
+
+def test_what_does_not_fit_beside_many_frauds_is_left_out(tmp_path):
+    artifacts = Artifacts(tmp_path)
+    artifacts.folder("evaluate").mkdir(parents=True)
+    many = {"expected": 93_400.0, "low": 92_801, "high": 93_999, "observed": 93_123}
+    expected_frauds = {"all": many, "highest_1000": many | {"observed": 17}}
+    write_json({"sgan": {"expected_frauds": expected_frauds}}, tmp_path / "evaluate/metrics.json")
+    text = summarize(artifacts)
+    assert "Predicted    93,400 frauds (92,801-93,999), 93,123 came\n" in text
 
 
 def test_there_is_no_summary_before_there_are_figures(tmp_path):

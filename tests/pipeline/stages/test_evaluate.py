@@ -110,6 +110,34 @@ def test_scores_are_calibrated_on_validation_rows(judged):
     assert np.average(label, weights=weight) == pytest.approx(PREVALENCE)
 
 
+def test_expected_frauds_are_those_of_the_predictions(metrics, judged):
+    label, score, _, weight = judged("test")
+    of_all = metrics["sgan"]["expected_frauds"]["all"]
+    # The prior correction by hand: odds in the table = odds of the score * genuine weight.
+    odds = score / (1 - score) * weight[label == 0][0]
+    chance = odds / (1 + odds)
+    assert of_all["expected"] == pytest.approx(chance.sum())
+    assert (of_all["observed"], of_all["n_rows"]) == (20, 200)
+    draws = (np.random.default_rng(0).random((20_000, 200)) < chance).sum(axis=1)
+    low, high = np.quantile(draws, [0.025, 0.975])
+    assert abs(of_all["low"] - low) <= 1
+    assert abs(of_all["high"] - high) <= 1
+    for of in [metrics["sgan"], *metrics["challengers"].values()]:
+        at_the_top = of["expected_frauds"]["highest_1000"]
+        inside = np.sort(score)[::-1][: at_the_top["n_rows"]]
+        if of is metrics["sgan"]:
+            assert at_the_top["observed"] == label[score >= inside[-1]].sum()
+        assert at_the_top["low"] <= at_the_top["expected"] <= at_the_top["high"]
+
+
+def test_scores_of_test_rows_need_the_line_that_metrics_name(metrics, judged):
+    _, score, _, weight = judged("test")
+    figures = metrics["sgan"]
+    log_odds = np.log(score / (1 - score))
+    line = figures["calibration_slope"] * log_odds + figures["calibration_intercept"]
+    assert np.average(1 / (1 + np.exp(-line)), weights=weight) == pytest.approx(PREVALENCE)
+
+
 def test_challengers_and_differences_agree(metrics):
     assert metrics["challengers"].keys() == metrics["differences"].keys() == CHALLENGERS
     for name, differences in metrics["differences"].items():
