@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test check format ui bench bench-simulator lock clean
+.PHONY: help install run test check format ui bench bench-simulator bench-speed lock clean
 
 help:  ## Say what there is.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /	/' | expand -t 18
@@ -48,7 +48,12 @@ bench-simulator: $(READY)  ## Measure the simulator's speed and difficulty.
 	$(BIN)/python -m pip install --quiet xgboost
 	$(BIN)/python -m benchmarks.simulator
 
-bench: bench-simulator  ## Run the benchmarks.
+# PyTorch is measured too where it is installed; it is too large to ask for.
+bench-speed: $(READY)  ## Measure training, encoders, scoring and the whole pipeline (about an hour).
+	$(BIN)/python -m pip install --quiet --no-build-isolation --editable ".[benchmarks]"
+	$(BIN)/python -m benchmarks.speed $(ARGS)
+
+bench: bench-simulator bench-speed  ## Run the benchmarks.
 
 lock:  ## Write requirements.lock anew from pyproject.toml (needs uv).
 	uv pip compile pyproject.toml --universal --python-version 3.11 --extra dev \

@@ -1,0 +1,1 @@
+"""Speed of training, encoders, scoring and the whole pipeline; see `__main__`."""
