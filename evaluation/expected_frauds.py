@@ -7,7 +7,7 @@ from scipy.stats import poisson
 
 from evaluation.inputs import check_probabilities, check_scored_rows
 
-NEGLIGIBLE = 1e-4  # rows below it are counted as Poisson: off by at most this in any probability
+NEGLIGIBLE = 1e-3  # rows below it are one Poisson count, off by at most this in any probability
 SPREADS = 12  # standard deviations above the mean that a distribution is computed to
 
 
@@ -123,7 +123,7 @@ def _poisson_binomial(probability):
     """Distribution of the number of successes, from 0 to well above its mean.
 
     Row by row for what matters; the many rows of negligible probability are one Poisson draw,
-    which is off by at most the sum of their squares (Le Cam 1960).
+    which is off by at most the largest of them (Barbour and Hall 1984, theorem 1).
     """
     mean, variance = probability.sum(), (probability * (1 - probability)).sum()
     counts = np.arange(int(mean + SPREADS * (np.sqrt(variance) + 1)) + 1)
