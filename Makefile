@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test check format ui bench bench-simulator bench-speed lock clean
+.PHONY: help install run test check format ui bench bench-simulator bench-speed bench-quality lock clean
 
 help:  ## Say what there is.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /	/' | expand -t 18
@@ -52,6 +52,11 @@ bench-simulator: $(READY)  ## Measure the simulator's speed and difficulty.
 bench-speed: $(READY)  ## Measure training, encoders, scoring and the whole pipeline (about an hour).
 	$(BIN)/python -m pip install --quiet --no-build-isolation --editable ".[benchmarks]"
 	$(BIN)/python -m benchmarks.speed $(ARGS)
+
+# A stopped run continues where it was; finished fits are lines of benchmarks/results/quality.jsonl.
+bench-quality: $(READY)  ## Judge the SGAN, its peers and its parts on real rows (hours).
+	$(BIN)/python -m pip install --quiet --no-build-isolation --editable ".[benchmarks]"
+	$(BIN)/python -m benchmarks.quality $(ARGS)
 
 bench: bench-simulator bench-speed  ## Run the benchmarks.
 

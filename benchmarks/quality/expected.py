@@ -1,0 +1,60 @@
+"""Predicted numbers of frauds against those that came, pooled over the folds of a seed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from benchmarks.quality.bootstrap import Scored
+from benchmarks.quality.outcomes import Outcome
+from evaluation.calibration import calibration_slope
+from evaluation.expected_frauds import ExpectedFrauds, expected_frauds
+
+N_TOP = 1000
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What the scores of one seed's test rows say, and what came.
+
+    Attributes
+    ----------
+    slope : float
+        1 is calibrated.
+    whole, top : ExpectedFrauds
+        Of all rows, and of the highest scores that stand for 1,000 transactions.
+    """
+
+    slope: float
+    whole: ExpectedFrauds
+    top: ExpectedFrauds
+
+    @property
+    def holds(self) -> bool:
+        """Whether what came lies within both intervals."""
+        return all(one.low <= one.observed <= one.high for one in (self.whole, self.top))
+
+
+def calibration_of(scored: Iterable[Scored]) -> Calibration:
+    """Calibration of the pooled rows of several disjoint test parts."""
+    parts = list(scored)
+    y, score, weight = (
+        np.concatenate([getattr(part, name) for part in parts]) for name in ("y", "score", "weight")
+    )
+    return Calibration(
+        slope=calibration_slope(y, score, weight),
+        whole=expected_frauds(y, score, weight),
+        top=expected_frauds(y, score, weight, k=min(N_TOP, weight.sum())),
+    )
+
+
+def calibrations(cells: dict[str, Outcome]) -> list[Calibration]:
+    """One calibration for each seed of a stratified study, from the folds that are done."""
+    by_seed: dict[int, list[Scored]] = {}
+    for outcome in cells.values():
+        # Without a threshold there were no validation rows to calibrate on.
+        if outcome.scored is not None and outcome.scored.threshold is not None:
+            by_seed.setdefault(outcome.job.split["seed"], []).append(outcome.scored)
+    return [calibration_of(parts) for _, parts in sorted(by_seed.items())]

@@ -1,0 +1,193 @@
+import json
+
+import numpy as np
+import pytest
+
+from benchmarks.quality import __main__ as command
+from benchmarks.quality import running
+from benchmarks.quality.fitted import Fitted
+from benchmarks.quality.jobs import code_version
+from benchmarks.quality.ledger import Ledger
+from benchmarks.quality.studies import plan
+
+ARRAYS = {"rows": np.arange(3), "score": np.array([0.1, 0.2, 0.3])}
+
+
+@pytest.fixture
+def ledger(tmp_path):
+    return Ledger(tmp_path / "results" / "quality.jsonl", tmp_path / "scores")
+
+
+@pytest.fixture
+def fits(monkeypatch):
+    """Count fits; they give the first column as a score."""
+    counted = []
+
+    def fit(variant, given, seed, folder):
+        counted.append(variant.name)
+        return Fitted(lambda X: 1 / (1 + np.exp(-X[:, 0])))
+
+    monkeypatch.setattr(running, "fit", fit)
+    return counted
+
+
+def run(jobs, table, ledger, tmp_path, **options):
+    return running.run_all(jobs, table, ledger, "data", folder=tmp_path, **options)
+
+
+def test_a_second_run_fits_nothing(table, ledger, fits, tmp_path):
+    jobs = plan(small=True, studies=["full_labels"])
+    assert run(jobs, table, ledger, tmp_path) == 0
+    assert len(fits) == len(jobs)
+    before = ledger.path.read_bytes()
+    run(jobs, table, ledger, tmp_path)
+    assert len(fits) == len(jobs)
+    assert ledger.path.read_bytes() == before
+
+
+def test_new_figures_need_no_new_fits(table, ledger, fits, tmp_path, monkeypatch):
+    jobs = plan(small=True, studies=["full_labels"], only=["xgboost"])
+    run(jobs, table, ledger, tmp_path)
+    before = ledger.by_key()
+    monkeypatch.setattr(running, "figures_version", lambda: "later")
+    monkeypatch.setattr(running, "judge", lambda y, *_, **__: ({"average_precision": 0.5}, y))
+    run(jobs, table, ledger, tmp_path)
+    assert len(fits) == len(jobs)
+    after = ledger.by_key()
+    assert len(ledger.lines()) == 2 * len(jobs)
+    for key, line in after.items():
+        assert line["average_precision"] == 0.5 != before[key]["average_precision"]
+        assert line["judged_by"] == "later"
+        assert line["seconds"] == before[key]["seconds"]
+
+
+def test_a_run_stopped_in_a_fit_is_taken_up_there(table, ledger, fits, tmp_path, monkeypatch):
+    jobs = plan(small=True, studies=["full_labels"])
+    fit = running.fit
+
+    def stop_at_the_third(*arguments):
+        if len(fits) == 2:
+            raise KeyboardInterrupt
+        return fit(*arguments)
+
+    monkeypatch.setattr(running, "fit", stop_at_the_third)
+    with pytest.raises(KeyboardInterrupt):
+        run(jobs, table, ledger, tmp_path)
+    assert len(ledger.lines()) == 2
+    monkeypatch.setattr(running, "fit", fit)
+    run(jobs, table, ledger, tmp_path)
+    assert fits == [job.variant.name for job in jobs]
+
+
+def test_a_cut_line_is_passed_over_and_does_not_spoil_the_next(ledger, caplog):
+    ledger.add({"key": "a", "value": 1}, ARRAYS)
+    whole = ledger.path.read_bytes()
+    ledger.path.write_bytes(whole + whole[: len(whole) // 2])
+    assert [line["key"] for line in ledger.lines()] == ["a"]
+    assert "cut short" in caplog.text
+    ledger.add({"key": "b", "value": 2}, ARRAYS)
+    assert [line["key"] for line in ledger.lines()] == ["a", "b"]
+
+
+def test_scores_are_there_before_their_line(ledger, monkeypatch):
+    def no_disk(*_, **__):
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(np, "savez_compressed", no_disk)
+    with pytest.raises(OSError, match="no space"):
+        ledger.add({"key": "a"}, ARRAYS)
+    assert ledger.lines() == []
+
+
+def test_a_line_that_is_no_json_is_never_written(ledger):
+    with pytest.raises(ValueError, match="Out of range float"):
+        ledger.add({"key": "a", "value": float("nan")}, ARRAYS)
+    assert ledger.lines() == []
+
+
+def test_no_job_starts_when_time_is_out(table, ledger, fits, tmp_path):
+    run(plan(small=True, studies=["full_labels"]), table, ledger, tmp_path, seconds=-1)
+    assert fits == []
+
+
+def test_a_failed_fit_is_not_recorded_and_the_others_go_on(
+    table, ledger, fits, tmp_path, monkeypatch
+):
+    fit = running.fit
+
+    def fail_once(variant, *rest):
+        if variant.name == "xgboost":
+            raise RuntimeError("diverged")
+        return fit(variant, *rest)
+
+    monkeypatch.setattr(running, "fit", fail_once)
+    jobs = plan(small=True, studies=["full_labels"])
+    assert run(jobs, table, ledger, tmp_path) == 2  # one for each of two folds
+    assert len(ledger.lines()) == len(jobs) - 2
+
+
+def test_keys_tell_every_difference_and_equal_fits_share_one():
+    jobs = plan()
+    by_key = {}
+    for job in jobs:
+        by_key.setdefault(job.key("data"), []).append(job)
+    assert all(job.key("other") not in by_key for job in jobs[:50])
+    names = [job.name for job in jobs]
+    assert len(set(names)) == len(names)
+    shared = [group for group in by_key.values() if len(group) > 1]
+    # The default SGAN on fold 0 serves several studies.
+    assert {"full_labels", "habits", "steady"} <= {job.study for job in max(shared, key=len)}
+    for group in shared:
+        assert len({json.dumps(job.variant.settings, sort_keys=True) for job in group}) == 1
+        assert len({(str(job.split), job.fit_seed) for job in group}) == 1
+
+
+def test_code_versions_see_code_and_no_comments(tmp_path):
+    file = tmp_path / "module.py"
+
+    def version(text):
+        file.write_text(text)
+        code_version.cache_clear()
+        return code_version(("module.py",), tmp_path)
+
+    first = version('"""One."""\n\n\ndef f(x):\n    """Two."""\n    return x + 1  # why\n')
+    assert version('"""Other."""\ndef f(x):\n    """2."""\n    return x + 1\n') == first
+    assert version('"""One."""\n\n\ndef f(x):\n    """Two."""\n    return x - 1  # why\n') != first
+    code_version.cache_clear()
+
+
+def test_the_first_split_of_every_variant_comes_before_the_second():
+    jobs = [job for job in plan() if job.study == "full_labels"]
+    n_variants = len({job.variant.name for job in jobs})
+    assert len({job.variant.name for job in jobs[:n_variants]}) == n_variants
+    assert {job.cell for job in jobs[:n_variants]} == {jobs[0].cell}
+
+
+def test_missing_rows_are_said_and_end_with_2(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert command.main(["--data", "nowhere/rows.parquet"]) == 2
+    message = capsys.readouterr().err
+    assert "rows.parquet" in message
+    assert "--data" in message
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("option", ["--study", "--variant"])
+def test_unknown_names_are_said_and_end_with_2(option, transactions, capsys):
+    assert command.main([option, "xgbost", "--data", str(transactions)]) == 2
+    assert "xgboost" in capsys.readouterr().err or option == "--study"
+
+
+def test_the_command_line_runs_and_reports(transactions, tmp_path, monkeypatch, fits, capsys):
+    monkeypatch.chdir(tmp_path)
+    arguments = ["--small", "--data", str(transactions), "--study", "full_labels"]
+    assert command.main(arguments) == 0
+    page = (tmp_path / ".cache/quality/small/RESULTS.md").read_text()
+    assert "| XGBoost | 2 of 2 |" in page
+    assert "**not measured**" in page
+    assert str(tmp_path) not in page
+    n_fits = len(fits)
+    assert command.main([*arguments, "--list"]) == 0
+    assert "to do" not in capsys.readouterr().out
+    assert command.main([*arguments, "--report"]) == 0
+    assert len(fits) == n_fits
