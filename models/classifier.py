@@ -29,7 +29,7 @@ class SGANClassifier(ClassifierMixin, BaseEstimator):
     layers tells real from fake and fraud from genuine (Salimans et al. 2016; Odena 2016).
     Labelled rows train the class head, all real rows and the fakes train the real/fake head.
     `n_members` such pairs with different seeds train side by side in one compiled graph; the
-    score is the mean of their probabilities.
+    score is the mean of their log odds.
 
     Parameters
     ----------
@@ -45,10 +45,20 @@ class SGANClassifier(ClassifierMixin, BaseEstimator):
     steps_per_epoch : int, default=100
         Steps in one compiled call.
     batch_size : int, default=256
-        Labelled rows, unlabelled rows and fakes in a step, each.
+        Labelled rows in a step.
+    unsupervised_batch_size : int, default=128
+        Real rows and fakes in the real/fake game of a step, each.
     fraud_share : float in (0, 1) or None, default=0.1
         Frauds among the labelled rows of a step; None draws them as they come. Probabilities are
         corrected for it (Elkan 2001, theorem 2).
+    column_encoding : {"none", "piecewise_linear"}, default="piecewise_linear"
+        Whether the discriminator also sees how far each value fills each bin of its column, the
+        bins placed by a decision tree on the labels (Gorishniy et al. 2022).
+    n_bins : int, default=16
+        Bins of a column, at most.
+    column_share : float in (0, 1], default=0.5
+        Share of the columns that each member sees: the random subspaces of Ho 1998, which make
+        the members differ. At least 1 / `n_members`.
     noise_dim : int, default=16
         Width of the generator's noise.
     generator_units, discriminator_units : sequence of int, default=(64, 64), (128, 64)
@@ -73,18 +83,25 @@ class SGANClassifier(ClassifierMixin, BaseEstimator):
         Largest norm of a member's gradient.
     ema_decay : float in [0, 1), default=0.995
         Of the moving average of the weights, which is what scores; 0 turns it off.
-    unsupervised_weight : float, default=0.5
-        Weight of the real/fake loss beside the class loss.
+    unsupervised_weight : float, default=0.1
+        Weight of the real/fake loss beside the class loss; 0 trains the class head alone, a plain
+        dense net, and no generator.
     feature_matching_weight : float, default=1.0
         Weight of feature matching in the generator's loss.
     real_label : float in (0.5, 1], default=0.9
         Soft label of real rows in the real/fake loss.
     label_noise : float in [0, 0.5), default=0.05
         Share of real/fake labels that are flipped.
-    input_noise : float, default=0.05
-        Deviation of the noise on the discriminator's rows at first; falls linearly to zero.
+    input_noise, final_input_noise : float, default=0.05, 0.0
+        Deviation of the noise on the discriminator's rows in the first and in the last epoch, in
+        standard deviations of each column; linear in between.
     replay_share : float in [0, 1), default=0.25
-        Old fakes beside the new ones, as a share of `batch_size`.
+        Old fakes beside the new ones, as a share of `unsupervised_batch_size`.
+    pseudo_label_weight : float, default=0.5
+        How often an unlabelled row of whose class the ensemble is confident is drawn, compared
+        with a labelled row; 0 leaves unlabelled rows to the real/fake game. Needs `fraud_share`.
+    pseudo_label_confidence : float in [0.5, 1), default=0.5
+        Probability of its class that a row must have for that.
     separate_batches : bool, default=True
         Real and fake rows pass through the discriminator one after the other, which matters for
         batch normalisation.
@@ -134,12 +151,15 @@ class SGANClassifier(ClassifierMixin, BaseEstimator):
 
     def __init__(
         self, autoencoder=None, vae=None, inputs=None, n_members=3, epochs=20, steps_per_epoch=100,
-        batch_size=256, fraud_share=0.1, noise_dim=16, generator_units=(64, 64),
-        discriminator_units=(128, 64), normalization="none", spectral_norm=False, dropout=0.1,
-        generator_dropout=0.0, real_fake_head="shared", optimizer="adamw", learning_rate=1e-3,
-        generator_learning_rate=2.5e-4, beta_1=0.9, weight_decay=1e-4, clip_norm=5.0,
-        ema_decay=0.995, unsupervised_weight=0.5, feature_matching_weight=1.0, real_label=0.9,
-        label_noise=0.05, input_noise=0.05, replay_share=0.25, separate_batches=True,
+        batch_size=256, unsupervised_batch_size=128, fraud_share=0.1,
+        column_encoding="piecewise_linear", n_bins=16, column_share=0.5, noise_dim=16,
+        generator_units=(64, 64), discriminator_units=(128, 64), normalization="none",
+        spectral_norm=False, dropout=0.1, generator_dropout=0.0, real_fake_head="shared",
+        optimizer="adamw", learning_rate=1e-3, generator_learning_rate=2.5e-4, beta_1=0.9,
+        weight_decay=1e-4, clip_norm=5.0, ema_decay=0.995, unsupervised_weight=0.1,
+        feature_matching_weight=1.0, real_label=0.9, label_noise=0.05,
+        input_noise=0.05, final_input_noise=0.0, replay_share=0.25,
+        pseudo_label_weight=0.5, pseudo_label_confidence=0.5, separate_batches=True,
         validation_fraction=None, random_state=None,
     ):  # fmt: skip
         self.autoencoder = autoencoder
@@ -149,7 +169,11 @@ class SGANClassifier(ClassifierMixin, BaseEstimator):
         self.epochs = epochs
         self.steps_per_epoch = steps_per_epoch
         self.batch_size = batch_size
+        self.unsupervised_batch_size = unsupervised_batch_size
         self.fraud_share = fraud_share
+        self.column_encoding = column_encoding
+        self.n_bins = n_bins
+        self.column_share = column_share
         self.noise_dim = noise_dim
         self.generator_units = generator_units
         self.discriminator_units = discriminator_units
@@ -170,7 +194,10 @@ class SGANClassifier(ClassifierMixin, BaseEstimator):
         self.real_label = real_label
         self.label_noise = label_noise
         self.input_noise = input_noise
+        self.final_input_noise = final_input_noise
         self.replay_share = replay_share
+        self.pseudo_label_weight = pseudo_label_weight
+        self.pseudo_label_confidence = pseudo_label_confidence
         self.separate_batches = separate_batches
         self.validation_fraction = validation_fraction
         self.random_state = random_state
@@ -229,7 +256,7 @@ class SGANClassifier(ClassifierMixin, BaseEstimator):
             ),
             data,
             epochs=self.epochs,
-            input_noise=self.input_noise,
+            input_noise=(self.input_noise, self.final_input_noise),
             seed=rng.randint(LARGEST_SEED),
             on_epoch=on_epoch,
             checkpoint_folder=checkpoint_folder,
@@ -237,7 +264,9 @@ class SGANClassifier(ClassifierMixin, BaseEstimator):
         return self._keep(result, codes[train][~data.synthetic])
 
     def decision_function(self, X):
-        """Log odds of fraud of each row, at the fraud rate of the real labelled training rows.
+        """Log odds of fraud of each row, at the fraud rate of the real training rows.
+
+        With unlabelled rows that rate is estimated (`models.pseudo_labels`), else counted.
 
         Parameters
         ----------
@@ -247,10 +276,7 @@ class SGANClassifier(ClassifierMixin, BaseEstimator):
         -------
         ndarray of shape (n_samples,)
         """
-        members = self.predict_members(X)[:, self.active_members_]
-        # The mean is taken at the balance of the batches, where no member saturates.
-        mean = np.clip(members.mean(axis=1), 1e-12, 1 - 1e-9)
-        return logit(mean) + self.prior_shift_
+        return self._member_log_odds(X)[:, self.active_members_].mean(axis=1) + self.prior_shift_
 
     def predict_members(self, X):
         """Probability of fraud by each member, at the balance of the training batches.
@@ -263,9 +289,7 @@ class SGANClassifier(ClassifierMixin, BaseEstimator):
         -------
         ndarray of shape (n_samples, n_members)
         """
-        check_is_fitted(self)
-        X = validate_data(self, X, dtype=np.float32, reset=False)
-        return expit(score_members(self.model_, X).astype(np.float64))
+        return expit(self._member_log_odds(X))
 
     def predict_proba(self, X):
         """Probabilities of the two classes; array of shape (n_samples, 2)."""
@@ -329,6 +353,11 @@ class SGANClassifier(ClassifierMixin, BaseEstimator):
         classifier.prior_shift_ = state["prior_shift"]
         classifier.collapses_ = state["collapses"]
         return classifier
+
+    def _member_log_odds(self, X):
+        check_is_fitted(self)
+        X = validate_data(self, X, dtype=np.float32, reset=False)
+        return score_members(self.model_, X).astype(np.float64)
 
     def _encode_labels(self, y):
         """Set `classes_`; return 0 and 1 for the classes and -1 for unlabelled rows."""
@@ -394,8 +423,10 @@ class SGANClassifier(ClassifierMixin, BaseEstimator):
             inputs = [name for name, encoder in owners.items() if encoder is not None]
         return SGAN(
             n_features, self.n_members, autoencoder=self.autoencoder, vae=self.vae, inputs=inputs,
-            noise_dim=self.noise_dim, generator_units=self.generator_units,
-            discriminator_units=self.discriminator_units, normalization=self.normalization,
+            column_encoding=self.column_encoding, n_bins=self.n_bins,
+            column_share=self.column_share, noise_dim=self.noise_dim,
+            generator_units=self.generator_units, discriminator_units=self.discriminator_units,
+            normalization=self.normalization,
             spectral_norm=self.spectral_norm, dropout=self.dropout,
             generator_dropout=self.generator_dropout, real_fake_head=self.real_fake_head,
             seed=int(seed),
@@ -411,7 +442,13 @@ class SGANClassifier(ClassifierMixin, BaseEstimator):
         self.collapses_ = result.collapses
         labelled = real_codes[real_codes != UNLABELLED]
         # Without real frauds (all of them synthetic) there is no rate to correct to.
-        fraud_rate = np.clip(np.mean(labelled == 1) if len(labelled) else 0.5, 1e-6, 1 - 1e-6)
+        fraud_rate = np.mean(labelled == 1) if len(labelled) else 0.5
+        estimate = result.unlabelled_fraud_rate
+        if np.isfinite(estimate):
+            # Labels by budget say nothing of how rare frauds are; the unlabelled rows do.
+            share = len(labelled) / len(real_codes)
+            fraud_rate = share * fraud_rate + (1.0 - share) * estimate
+        fraud_rate = np.clip(fraud_rate, 1e-6, 1 - 1e-6)
         if self.fraud_share is None:
             self.prior_shift_ = 0.0
         else:

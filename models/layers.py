@@ -25,15 +25,18 @@ class MemberDense(keras.layers.Layer):
     spectral_norm : bool
         Divide each member's kernel by its largest singular value, estimated by one power
         iteration a training step (Miyato et al. 2018, algorithm 1).
+    masked : bool
+        Give each member a mask over its inputs (`input_mask`, all ones at first).
     seed : int
         Seed of the Glorot-uniform kernels; members draw different ones.
     """
 
-    def __init__(self, units, n_members, *, spectral_norm=False, seed=0, **kwargs):
+    def __init__(self, units, n_members, *, spectral_norm=False, masked=False, seed=0, **kwargs):
         super().__init__(**kwargs)
         self.units = units
         self.n_members = n_members
         self.spectral_norm = spectral_norm
+        self.masked = masked
         self.seed = seed
 
     def build(self, input_shape):
@@ -49,6 +52,11 @@ class MemberDense(keras.layers.Layer):
         self.bias = self.add_weight(
             name="bias", shape=(self.n_members, 1, self.units), initializer="zeros"
         )
+        if self.masked:
+            self.input_mask = self.add_weight(
+                name="input_mask", shape=(self.n_members, n_inputs, 1), initializer="ones",
+                trainable=False,
+            )  # fmt: skip
         if self.spectral_norm:
             self.left_vector = self.add_weight(
                 name="left_vector",
@@ -62,6 +70,9 @@ class MemberDense(keras.layers.Layer):
         kernel = self.kernel
         if self.spectral_norm:
             kernel = kernel / self._largest_singular_value(training)
+        if self.masked:
+            # On the kernel, which is smaller than the rows.
+            kernel = kernel * self.input_mask
         return tf.matmul(inputs, kernel) + self.bias
 
     def _largest_singular_value(self, training):
@@ -79,6 +90,7 @@ class MemberDense(keras.layers.Layer):
             "units": self.units,
             "n_members": self.n_members,
             "spectral_norm": self.spectral_norm,
+            "masked": self.masked,
             "seed": self.seed,
         }
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import keras
+import numpy as np
 import tensorflow as tf
 from keras import ops
 
+from models.encoding import PiecewiseLinearEncoding
 from models.layers import MemberDense, MemberNormalization
 
 LEAKY_SLOPE = 0.2
+COLUMN_ENCODINGS = ("none", "piecewise_linear")
 INPUT_PARTS = ("autoencoder_code", "reconstruction_error", "vae_code")
 
 
@@ -36,13 +39,19 @@ class MemberStack(keras.layers.Layer):
     """Dense hidden layers with normalisation, leaky ReLU and dropout, for all members at once."""
 
     def __init__(
-        self, units, n_members, *, normalization="none", spectral_norm=False, dropout=0.0, seed=0
-    ):
+        self, units, n_members, *, normalization="none", spectral_norm=False, dropout=0.0,
+        masked=False, seed=0,
+    ):  # fmt: skip
         super().__init__(name="stack")
         self.dropout = dropout
         self.dense = [
             MemberDense(
-                width, n_members, spectral_norm=spectral_norm, seed=seed + 2 * i, name=f"dense_{i}"
+                width,
+                n_members,
+                spectral_norm=spectral_norm,
+                masked=masked and i == 0,
+                seed=seed + 2 * i,
+                name=f"dense_{i}",
             )
             for i, width in enumerate(units)
         ]
@@ -111,12 +120,12 @@ class Discriminator(keras.layers.Layer):
 
     def __init__(
         self, units, n_members, *, normalization="none", spectral_norm=False, dropout=0.0,
-        real_fake_head="shared", seed=0,
+        real_fake_head="shared", masked=False, seed=0,
     ):  # fmt: skip
         super().__init__(name="discriminator")
         self.stack = MemberStack(
             units, n_members, normalization=normalization, spectral_norm=spectral_norm,
-            dropout=dropout, seed=seed,
+            dropout=dropout, masked=masked, seed=seed,
         )  # fmt: skip
         self.class_head = MemberDense(
             3, n_members, spectral_norm=spectral_norm, seed=seed + 1000, name="class_head"
@@ -152,8 +161,9 @@ class Discriminator(keras.layers.Layer):
 class SGAN(keras.Model):
     """Several semi-supervised GANs of one shape, with frozen encoders inside.
 
-    The discriminator sees ``[x, autoencoder code, reconstruction error, VAE code]``; the encoders
-    are part of the graph, so that the generator feels them too.
+    The discriminator sees ``[x, autoencoder code, reconstruction error, VAE code]``, brought to
+    mean 0 and deviation 1, and beside them how far each value of x fills each bin of its column.
+    Encoders and bins are part of the graph: the generator makes plain rows and feels them all.
 
     Parameters
     ----------
@@ -165,6 +175,12 @@ class SGAN(keras.Model):
         Trained encoders (`TabularAutoencoder`, `TabularVAE`); they are not trained further.
     inputs : sequence of {"autoencoder_code", "reconstruction_error", "vae_code"}
         What the discriminator sees beside the row.
+    column_encoding : {"none", "piecewise_linear"}
+        Whether the columns are also given by bins (`models.encoding`).
+    n_bins : int
+        Bins of a column, at most.
+    column_share : float in (0, 1]
+        Share of the columns that each member sees (`deal_columns`).
     noise_dim, generator_units, discriminator_units, normalization, spectral_norm, dropout, \
     generator_dropout, real_fake_head, output_activation
         See `SGANClassifier`.
@@ -173,16 +189,18 @@ class SGAN(keras.Model):
     """
 
     def __init__(
-        self, n_features, n_members=3, *, autoencoder=None, vae=None, inputs=(), noise_dim=16,
-        generator_units=(64, 64), discriminator_units=(128, 64), normalization="none",
-        spectral_norm=False, dropout=0.1, generator_dropout=0.0, real_fake_head="shared",
-        output_activation="linear", seed=0, **kwargs,
+        self, n_features, n_members=3, *, autoencoder=None, vae=None, inputs=(),
+        column_encoding="none", n_bins=16, column_share=1.0, noise_dim=16, generator_units=(64, 64),
+        discriminator_units=(128, 64), normalization="none", spectral_norm=False, dropout=0.1,
+        generator_dropout=0.0, real_fake_head="shared", output_activation="linear", seed=0,
+        **kwargs,
     ):  # fmt: skip
         # Keras would number the names of models and layers made in one process, and the numbers
         # would end up in the saved file: equal models would give unequal bytes.
         super().__init__(**{"name": "sgan", **kwargs})
         self.settings = {
             "n_features": n_features, "n_members": n_members, "inputs": tuple(inputs),
+            "column_encoding": column_encoding, "n_bins": n_bins, "column_share": column_share,
             "noise_dim": noise_dim, "generator_units": tuple(generator_units),
             "discriminator_units": tuple(discriminator_units), "normalization": normalization,
             "spectral_norm": spectral_norm, "dropout": dropout,
@@ -192,6 +210,17 @@ class SGAN(keras.Model):
         self.n_features, self.n_members, self.noise_dim = n_features, n_members, noise_dim
         self.inputs_used = _check_inputs(inputs, autoencoder, vae)
         self.autoencoder, self.vae = autoencoder, vae
+        if column_encoding not in COLUMN_ENCODINGS:
+            raise ValueError(
+                f"column_encoding must be among {COLUMN_ENCODINGS}, got {column_encoding!r}"
+            )
+        columns = deal_columns(n_features, n_members, column_share, seed)
+        self.encoding = (
+            PiecewiseLinearEncoding(columns, n_features, n_bins, name="encoding")
+            if column_encoding == "piecewise_linear"
+            else None
+        )
+        self.columns_seen = columns
         self.generator = Generator(
             n_features, generator_units, n_members, normalization=normalization,
             dropout=generator_dropout, output_activation=output_activation, seed=seed,
@@ -199,7 +228,7 @@ class SGAN(keras.Model):
         self.discriminator = Discriminator(
             discriminator_units, n_members, normalization=normalization,
             spectral_norm=spectral_norm, dropout=dropout, real_fake_head=real_fake_head,
-            seed=seed + 5000,
+            masked=column_share < 1.0, seed=seed + 5000,
         )  # fmt: skip
         self.build((None, n_features))
         self.score_rows = tf.function(
@@ -213,7 +242,16 @@ class SGAN(keras.Model):
             return
         width = self.encode(ops.zeros((1, self.n_features))).shape[-1]
         self.generator.build((self.n_members, None, self.noise_dim))
-        self.discriminator.build((self.n_members, None, width))
+        if self.encoding is not None:
+            self.encoding.build()
+        width_of_bins = self.encoding.output_width if self.encoding is not None else 0
+        self.discriminator.build((self.n_members, None, width + width_of_bins))
+        if self.settings["column_share"] < 1.0:
+            # Codes and errors are seen by all, columns as they were dealt.
+            mask = np.ones((self.n_members, width + width_of_bins, 1), np.float32)
+            mask[:, : self.n_features] = 0.0
+            np.put_along_axis(mask[..., 0], self.columns_seen, 1.0, axis=1)
+            self.discriminator.stack.dense[0].input_mask.assign(mask)
         # The discriminator's inputs differ in spread by orders of magnitude; these two bring
         # them to mean 0 and deviation 1 over the training rows.
         self.input_mean = self.add_weight(
@@ -238,25 +276,46 @@ class SGAN(keras.Model):
             parts.append(self.vae.latent_features(rows))
         return ops.concatenate(parts, axis=-1)
 
-    def standardise_inputs(self, rows):
-        """Set mean and deviation of the discriminator's inputs. **Fitted on:** training rows."""
-        encoded = self.encode(rows)
+    def fit_inputs(self, rows, codes):
+        """Set what the discriminator's inputs are standardised by, and the bins of the columns.
+
+        **Fitted on:** real training rows; the bins on those of them that are labelled.
+
+        Parameters
+        ----------
+        rows : float32 ndarray of shape (n_rows, n_features)
+            Scaled rows.
+        codes : ndarray of shape (n_rows,)
+            1 fraud, 0 genuine, -1 unlabelled.
+        """
+        encoded = self.encode(ops.convert_to_tensor(rows))
         self.input_mean.assign(ops.mean(encoded, axis=0))
         deviation = ops.std(encoded, axis=0)
         self.input_deviation.assign(ops.where(deviation > 1e-6, deviation, 1.0))
+        if self.encoding is not None:
+            is_labelled = codes >= 0
+            self.encoding.fit_bins(rows[is_labelled], codes[is_labelled] == 1)
+
+    def discriminator_inputs(self, rows):
+        """All that the discriminators see of rows of shape (n_members or 1, batch, n_features)."""
+        encoded = self.encode(ops.reshape(rows, (-1, self.n_features)))
+        standardised = (encoded - self.input_mean) / self.input_deviation
+        standardised = ops.reshape(standardised, (rows.shape[0], -1, encoded.shape[-1]))
+        if self.encoding is None:
+            return standardised
+        bins = self.encoding(rows)
+        if rows.shape[0] != self.n_members:
+            standardised = ops.repeat(standardised, self.n_members, axis=0)
+        return ops.concatenate([standardised, bins], axis=-1)
 
     def discriminate(self, rows, training=False):
         """Judge rows of shape (n_members, batch, n_features)."""
-        flat = ops.reshape(rows, (-1, self.n_features))
-        encoded = (self.encode(flat) - self.input_mean) / self.input_deviation
-        encoded = ops.reshape(encoded, (self.n_members, -1, encoded.shape[-1]))
-        return self.discriminator(encoded, training=training)
+        return self.discriminator(self.discriminator_inputs(rows), training=training)
 
     def call(self, rows, training=False):
         """Log odds of fraud against genuine; (batch, n_features) -> (batch, n_members)."""
-        encoded = (self.encode(rows) - self.input_mean) / self.input_deviation
-        encoded = ops.repeat(encoded[None], self.n_members, axis=0)
-        logits = self.discriminator(encoded, training=training).class_logits
+        # One copy of the rows for all members: the matrix products broadcast it.
+        logits = self.discriminate(rows[None], training=training).class_logits
         return ops.transpose(logits[..., 1] - logits[..., 0])
 
     def sample(self, n, seed):
@@ -280,6 +339,40 @@ class SGAN(keras.Model):
             if config[name] is not None:
                 config[name] = keras.saving.deserialize_keras_object(config[name])
         return cls(**config)
+
+
+def deal_columns(n_columns, n_members, share, seed):
+    """Which columns each member sees: equally many, and every column as often as any other.
+
+    Parameters
+    ----------
+    n_columns, n_members : int
+        How many there are.
+    share : float in (0, 1]
+        Of the columns that a member sees; at least 1 / n_members, so that none is lost.
+    seed : int
+        Of the order in which they are dealt.
+
+    Returns
+    -------
+    int ndarray of shape (n_members, n_seen)
+        Increasing positions. How often a column is seen differs by one at most.
+
+    Examples
+    --------
+    >>> deal_columns(3, 2, 1.0, seed=0)
+    array([[0, 1, 2],
+           [0, 1, 2]])
+    """
+    rng = np.random.default_rng(seed)
+    n_seen = min(max(round(share * n_columns), -(-n_columns // n_members)), n_columns)
+    times_seen = np.zeros(n_columns, int)
+    dealt = np.zeros((n_members, n_seen), int)
+    for columns in dealt:
+        # Those seen least so far, in random order.
+        columns[:] = np.sort(np.lexsort([rng.random(n_columns), times_seen])[:n_seen])
+        times_seen[columns] += 1
+    return dealt
 
 
 def _check_inputs(inputs, autoencoder, vae):

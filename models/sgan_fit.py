@@ -16,20 +16,28 @@ import keras
 import numpy as np
 import pandas as pd
 import tensorflow as tf
-from scipy.special import expit
 from sklearn.metrics import average_precision_score, precision_recall_curve
 
 from models.collapse import diagnose
 from models.devices import is_deterministic
+from models.pseudo_labels import PseudoLabels, pseudo_labels
 from models.sgan import SGAN
-from models.sgan_training import RowPools, SGANTrainer, SGANTrainingSettings
+from models.sgan_batches import RowPools
+from models.sgan_training import SGANTrainer, SGANTrainingSettings
 from models.training import TrainingDivergedError, apply_in_batches
 
 logger = logging.getLogger(__name__)
 
 # Where a change makes the epochs before it those of another program.
-CODE = ("layers.py", "sgan.py", "sgan_training.py", "sgan_fit.py")
+CODE = ("encoding.py", "layers.py", "pseudo_labels.py", "sgan.py", "sgan_batches.py",
+        "sgan_fit.py", "sgan_training.py")  # fmt: skip
 
+# Average precision; about one standard error at a hundred validation frauds.
+TOLERANCE = 0.02
+# Unlabelled rows that are scored for pseudo-labels after an epoch; of more, evenly spread ones.
+MOST_PSEUDO_LABELS = 100_000
+
+UNLABELLED = -1
 OnEpoch = Callable[[int, dict[str, np.ndarray], dict[str, float]], None]
 
 
@@ -67,10 +75,24 @@ class FitData:
         """Put the rows on the device."""
         return RowPools(
             rows=tf.constant(self.rows),
-            genuine=_positions(self.codes == 0),
-            fraud=_positions(self.codes == 1),
-            real=_positions(~self.synthetic),
+            genuine=_on_device(np.flatnonzero(self.codes == 0)),
+            fraud=_on_device(np.flatnonzero(self.codes == 1)),
+            pseudo_genuine=_on_device([]),
+            pseudo_fraud=_on_device([]),
+            real=_on_device(np.flatnonzero(~self.synthetic)),
         )
+
+    def unlabelled(self) -> np.ndarray:
+        """Positions of the unlabelled rows that pseudo-labels may be given to."""
+        positions = np.flatnonzero(self.codes == UNLABELLED)
+        return positions[:: max(1, -(-len(positions) // MOST_PSEUDO_LABELS))]
+
+    def batch_fraud_rate(self, fraud_share: float | None) -> float:
+        """Share of frauds in a labelled batch."""
+        if fraud_share is not None:
+            return fraud_share
+        n_frauds, n_genuine = np.sum(self.codes == 1), np.sum(self.codes == 0)
+        return float(n_frauds / (n_frauds + n_genuine))
 
     def update(self, digest) -> None:
         """Feed everything that the fit depends on into a hash."""
@@ -95,6 +117,18 @@ class Progress:
     members: list[dict[str, Any]] = field(default_factory=list)
     ensemble: list[dict[str, float]] = field(default_factory=list)
     collapses: list[dict[str, Any]] = field(default_factory=list)
+    best_f1: list[float] = field(default_factory=list)
+
+    def add(self, epoch, of_members, of_ensemble) -> None:
+        """Note the figures of an epoch: arrays by member, and numbers of the ensemble."""
+        n_members = len(of_members["discriminator_loss"])
+        for member in range(n_members):
+            figures = {name: float(values[member]) for name, values in of_members.items()}
+            self.members.append({"epoch": epoch, "member": member} | figures)
+        self.ensemble.append({"epoch": epoch} | of_ensemble)
+        if "validation_f1" in of_members:
+            former = self.best_f1 or [0.0] * n_members
+            self.best_f1 = np.maximum(former, of_members["validation_f1"]).tolist()
 
 
 @dataclass(frozen=True)
@@ -108,6 +142,7 @@ class SGANFit:
     history: pd.DataFrame
     ensemble_history: pd.DataFrame
     collapses: list[dict[str, Any]]
+    unlabelled_fraud_rate: float
 
 
 def fit_sgan(
@@ -116,39 +151,50 @@ def fit_sgan(
     data: FitData,
     *,
     epochs: int,
-    input_noise: float,
+    input_noise: tuple[float, float],
     seed: int,
     on_epoch: OnEpoch | None = None,
     checkpoint_folder: Path | None = None,
 ) -> SGANFit:
     """Train an SGAN epoch by epoch and keep the one that judges validation rows best.
 
+    From the second epoch on, unlabelled rows of whose class the ensemble is confident pass for
+    labelled ones (`models.pseudo_labels`). `input_noise` goes from its first value to its second.
+
+    The last epoch is kept whose average precision on validation rows is at most `TOLERANCE` below
+    the best: among epochs that chance alone may tell apart, more training is worth more than a
+    lucky peak, and where the figure falls for good, an early epoch is kept.
+
     **Fitted on:** `data.rows`; `data.validation` chooses the epoch only.
 
     Raises
     ------
     TrainingDivergedError
-        If no member has a finite score at any epoch.
+        If no member is sound at any epoch.
     """
     trainer = SGANTrainer(model, settings, seed)
-    trainer.standardise_inputs(data.rows[~data.synthetic])
+    trainer.fit_inputs(data.rows[~data.synthetic], data.codes[~data.synthetic])
     checkpoint = _Checkpoint(checkpoint_folder, model, settings, data, (epochs, input_noise, seed))
     progress, best_weights = checkpoint.restore(trainer)
     pools = data.pools()
+    first_noise, last_noise = input_noise
     for finished in range(progress.next_epoch):
         # A resumed fit reports the epochs before it again, so that whoever listens has them all.
         _report(on_epoch, finished, progress)
     for epoch in range(progress.next_epoch, epochs):
-        metrics = trainer.run_epoch(pools, input_noise * (1.0 - epoch / epochs))
+        pools, unlabelled = _label(trainer, data, pools) if epoch else (pools, {})
+        part_done = epoch / max(epochs - 1, 1)
+        metrics = trainer.run_epoch(pools, first_noise + part_done * (last_noise - first_noise))
         if _judge(trainer, data, epoch, metrics, progress):
             best_weights = trainer.average.get_weights()
+        progress.ensemble[-1].update(unlabelled)
         progress.next_epoch = epoch + 1
         checkpoint.save(trainer, progress, best_weights)
         _report(on_epoch, epoch, progress)
     if progress.chosen_epoch < 0:
         reasons = "; ".join(f"member {c['member']}: {c['reason']}" for c in progress.collapses[:3])
         raise TrainingDivergedError(
-            f"no member of the SGAN had finite scores in any of {epochs} epochs ({reasons}); "
+            f"no member of the SGAN was sound in any of {epochs} epochs ({reasons}); "
             "lower learning_rate, or set clip_norm"
         )
     last = trainer.average
@@ -160,9 +206,35 @@ def fit_sgan(
         chosen_epoch=progress.chosen_epoch,
         active_members=np.asarray(progress.active_members),
         history=pd.DataFrame(progress.members),
-        ensemble_history=pd.DataFrame(progress.ensemble) if data.validation else pd.DataFrame(),
+        ensemble_history=pd.DataFrame(progress.ensemble),
         collapses=progress.collapses,
+        unlabelled_fraud_rate=progress.ensemble[progress.chosen_epoch].get(
+            "unlabelled_fraud_rate", np.nan
+        ),
     )
+
+
+def _label(trainer, data, pools) -> tuple[RowPools, dict[str, float]]:
+    """Give unlabelled rows their labels for the next epoch, and say how many became frauds."""
+    settings, positions = trainer.settings, data.unlabelled()
+    if not len(positions) or not settings.pseudo_label_weight or settings.fraud_share is None:
+        return pools, {}
+    log_odds = score_members(trainer.average, data.rows[positions])
+    sound = np.isfinite(log_odds).all(axis=0)
+    if not sound.any():
+        return pools, {}
+    labels: PseudoLabels = pseudo_labels(
+        log_odds[:, sound].mean(axis=1), data.batch_fraud_rate(settings.fraud_share),
+        settings.pseudo_label_confidence,
+    )  # fmt: skip
+    pools = pools._replace(
+        pseudo_genuine=_on_device(positions[labels.is_genuine]),
+        pseudo_fraud=_on_device(positions[labels.is_fraud]),
+    )
+    return pools, {
+        "n_pseudo_frauds": float(labels.is_fraud.sum()),
+        "unlabelled_fraud_rate": labels.fraud_rate,
+    }
 
 
 def score_members(model: SGAN, rows: np.ndarray) -> np.ndarray:
@@ -171,32 +243,31 @@ def score_members(model: SGAN, rows: np.ndarray) -> np.ndarray:
 
 
 def _judge(trainer, data, epoch, metrics, progress) -> bool:
-    """Add the figures of an epoch to the progress; say whether it is the best so far."""
+    """Add the figures of an epoch to the progress; say whether it is to be kept."""
     judged_on = data.validation.rows if data.validation else data.rows[: 2**14]
-    log_odds = score_members(trainer.average, judged_on)
-    finite = np.isfinite(log_odds).all(axis=0)
-    for member, reason in diagnose(metrics, log_odds).items():
-        logger.warning("epoch %d, member %d of the SGAN collapsed: %s", epoch, member, reason)
-        progress.collapses.append({"epoch": epoch, "member": member, "reason": reason})
-    scores = expit(log_odds.astype(np.float64))
+    log_odds = score_members(trainer.average, judged_on).astype(np.float64)
     of_members, of_ensemble = {}, {}
     if data.validation:
-        figures = [_figures(data.validation, scores[:, m]) for m in range(len(finite))]
-        of_members = {name: [figure[name] for figure in figures] for name in figures[0]}
-        if finite.any():
-            of_ensemble = _figures(data.validation, scores[:, finite].mean(axis=1))
-    for member in range(len(finite)):
-        progress.members.append(
-            {"epoch": epoch, "member": member}
-            | {name: float(values[member]) for name, values in (metrics | of_members).items()}
+        figures = [_figures(data.validation, log_odds[:, m]) for m in range(log_odds.shape[1])]
+        of_members = {name: np.array([f[name] for f in figures]) for name in figures[0]}
+    collapses = diagnose(metrics, log_odds, of_members.get("validation_f1"), progress.best_f1)
+    sound = np.ones(log_odds.shape[1], bool)
+    for member, collapse in collapses.items():
+        logger.warning(
+            "epoch %d, member %d of the SGAN collapsed: %s", epoch, member, collapse.reason
         )
-    progress.ensemble.append({"epoch": epoch} | of_ensemble)
-    # Without validation rows the last epoch with a finite score is kept.
-    figure = of_ensemble.get("validation_average_precision", progress.best_figure + 1.0)
-    if not finite.any() or figure <= progress.best_figure:
+        progress.collapses.append({"epoch": epoch, "member": member, "reason": collapse.reason})
+        sound[member] = collapse.still_classifies
+    if data.validation and sound.any():
+        of_ensemble = _figures(data.validation, log_odds[:, sound].mean(axis=1))
+    progress.add(epoch, metrics | of_members, of_ensemble)
+    # Without validation rows the last epoch with a sound member is kept.
+    figure = of_ensemble.get("validation_average_precision", progress.best_figure)
+    if not sound.any() or figure < progress.best_figure - TOLERANCE:
         return False
-    progress.best_figure, progress.chosen_epoch = float(figure), epoch
-    progress.active_members = finite.tolist()
+    progress.best_figure = max(float(figure), progress.best_figure)
+    progress.chosen_epoch = epoch
+    progress.active_members = sound.tolist()
     return True
 
 
@@ -227,8 +298,8 @@ def _report(on_epoch, epoch, progress) -> None:
     on_epoch(epoch, members, ensemble)
 
 
-def _positions(mask: np.ndarray) -> tf.Tensor:
-    return tf.constant(np.flatnonzero(mask).astype(np.int32))
+def _on_device(positions) -> tf.Tensor:
+    return tf.constant(np.asarray(positions, np.int32))
 
 
 def _environment() -> list[str]:

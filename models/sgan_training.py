@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from models.sgan import SGAN
+from models.sgan_batches import (
+    FAKE,
+    Randomness,
+    Replay,
+    RowPools,
+    draw_labelled,
+    draw_rows,
+    pool_signature,
+)
 
-N_REPLAY_SLOTS = 64
-GENUINE, FRAUD, FAKE = 0, 1, 2
+# Mean figures of an epoch, each of shape (n_members,); without the adversarial game the first only.
+METRICS = ("discriminator_loss", "generator_loss", "class_loss", "real_accuracy", "fake_accuracy",
+           "fake_spread")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -21,6 +30,7 @@ class SGANTrainingSettings:
 
     steps_per_epoch: int = 100
     batch_size: int = 256
+    unsupervised_batch_size: int = 128
     fraud_share: float | None = 0.1
     optimizer: str = "adamw"
     learning_rate: float = 1e-3
@@ -29,43 +39,15 @@ class SGANTrainingSettings:
     weight_decay: float = 1e-4
     clip_norm: float | None = 5.0
     ema_decay: float = 0.995
-    unsupervised_weight: float = 0.5
+    unsupervised_weight: float = 0.1
     feature_matching_weight: float = 1.0
     real_label: float = 0.9
     label_noise: float = 0.05
     replay_share: float = 0.25
+    pseudo_label_weight: float = 0.5
+    pseudo_label_confidence: float = 0.5
     separate_batches: bool = True
     real_fake_head: str = "shared"
-
-
-class RowPools(NamedTuple):
-    """The training rows on the device, and which of them may be drawn as what.
-
-    Attributes
-    ----------
-    rows : float32 (n_rows, n_features)
-        All scaled rows, synthetic frauds included.
-    genuine, fraud : int32 (n,)
-        Positions of labelled rows.
-    real : int32 (n,)
-        Positions of real rows, labelled or not: the real side of the real/fake game.
-    """
-
-    rows: tf.Tensor
-    genuine: tf.Tensor
-    fraud: tf.Tensor
-    real: tf.Tensor
-
-
-class StepMetrics(NamedTuple):
-    """Figures of one step or the mean over an epoch; each of shape (n_members,)."""
-
-    discriminator_loss: tf.Tensor
-    generator_loss: tf.Tensor
-    class_loss: tf.Tensor
-    real_accuracy: tf.Tensor
-    fake_accuracy: tf.Tensor
-    fake_spread: tf.Tensor
 
 
 class SGANTrainer:
@@ -91,14 +73,11 @@ class SGANTrainer:
         self.settings = settings
         self.average = SGAN(**model.settings, autoencoder=model.autoencoder, vae=model.vae)
         self._copy_weights(model, self.average)
-        self.seed_generator = keras.random.SeedGenerator(seed)
-        self.n_replay = round(settings.batch_size * settings.replay_share)
-        n_slots = N_REPLAY_SLOTS if self.n_replay else 1
-        self.replay = tf.Variable(
-            tf.zeros((n_slots, model.n_members, max(self.n_replay, 1), model.n_features)),
-            trainable=False,
-        )
+        self.is_adversarial = settings.unsupervised_weight > 0
         self.step = tf.Variable(0, dtype=tf.int64, trainable=False)
+        self.random = Randomness(seed, self.step)
+        n_replay = round(settings.unsupervised_batch_size * settings.replay_share)
+        self.replay = Replay(model.n_members, n_replay, model.n_features)
         self.discriminator_optimizer = self._optimizer(
             settings.learning_rate, model.discriminator.trainable_variables
         )
@@ -106,17 +85,18 @@ class SGANTrainer:
             settings.generator_learning_rate, model.generator.trainable_variables
         )
         # Without autograph, whose conversion of every called function takes longer than tracing.
-        self._compiled_epoch = tf.function(self._epoch, autograph=False)
+        signature = [pool_signature(model.n_features), tf.TensorSpec((), tf.float32)]
+        self._compiled_epoch = tf.function(self._epoch, autograph=False, input_signature=signature)
 
-    def standardise_inputs(self, rows: np.ndarray) -> None:
-        """Fit the discriminator's input standardisation. **Fitted on:** training rows."""
-        self.model.standardise_inputs(tf.constant(rows, tf.float32))
+    def fit_inputs(self, rows: np.ndarray, codes: np.ndarray) -> None:
+        """Fit the discriminator's inputs. **Fitted on:** real training rows."""
+        self.model.fit_inputs(rows, codes)
         self._copy_weights(self.model, self.average)
 
     def run_epoch(self, pools: RowPools, input_noise: float) -> dict[str, np.ndarray]:
         """Train for one epoch in one compiled call; mean figures of shape (n_members,)."""
         metrics = self._compiled_epoch(pools, tf.constant(input_noise, tf.float32))
-        return {name: value.numpy() for name, value in metrics._asdict().items()}
+        return {name: value.numpy() for name, value in metrics.items()}
 
     def state(self) -> list[np.ndarray]:
         """Return everything that the next epoch depends on, in a fixed order."""
@@ -133,8 +113,7 @@ class SGANTrainer:
             *self.average.variables,
             *self.discriminator_optimizer.variables,
             *self.generator_optimizer.variables,
-            self.seed_generator.state,
-            self.replay,
+            self.replay.fakes,
             self.step,
         ]
 
@@ -152,102 +131,75 @@ class SGANTrainer:
         optimizer.build(variables)
         return optimizer
 
-    def _epoch(self, pools: RowPools, input_noise) -> StepMetrics:
+    def _epoch(self, pools: RowPools, input_noise) -> dict[str, tf.Tensor]:
         n_steps = self.settings.steps_per_epoch
+        train_step = self._adversarial_step if self.is_adversarial else self._class_step
 
         def add_step(i, totals):
-            step = self._train_step(pools, input_noise)
-            return i + 1, StepMetrics(*[a + b for a, b in zip(totals, step, strict=True)])
+            self.random.begin_step()
+            step = train_step(pools, input_noise)
+            self._average_weights()
+            self.step.assign_add(1)
+            return i + 1, {name: totals[name] + step[name] for name in totals}
 
-        zeros = StepMetrics(*[tf.zeros((self.model.n_members,))] * len(StepMetrics._fields))
+        names = METRICS if self.is_adversarial else METRICS[:1]
+        zeros = {name: tf.zeros((self.model.n_members,)) for name in names}
         _, totals = tf.while_loop(lambda i, _: i < n_steps, add_step, (0, zeros))
-        return StepMetrics(*[total / n_steps for total in totals])
+        return {name: total / n_steps for name, total in totals.items()}
 
-    def _train_step(self, pools: RowPools, input_noise) -> StepMetrics:
-        settings, model = self.settings, self.model
-        labelled, labels = self._draw_labelled(pools)
-        real = self._draw(pools.rows, pools.real, settings.batch_size)
-        noise = keras.random.normal(
-            (model.n_members, settings.batch_size, model.noise_dim), seed=self.seed_generator
-        )
-        old_fakes = self._draw_replay()
+    def _class_step(self, pools: RowPools, input_noise) -> dict[str, tf.Tensor]:
+        """One step of the class head alone."""
+        labelled, labels = draw_labelled(self.random, pools, self.model.n_members, self.settings)
+        with tf.GradientTape() as tape:
+            (on_labelled,) = self._discriminate([[labelled]], input_noise)
+            loss = tf.reduce_mean(_cross_entropy(on_labelled.class_logits[..., :2], labels), axis=1)
+        self._apply(tape, loss, self.model.discriminator, self.discriminator_optimizer)
+        return {"discriminator_loss": loss}
+
+    def _adversarial_step(self, pools: RowPools, input_noise) -> dict[str, tf.Tensor]:
+        """One step of the discriminator and one of the generator."""
+        settings, model, random = self.settings, self.model, self.random
+        n_rows = settings.unsupervised_batch_size
+        labelled, labels = draw_labelled(random, pools, model.n_members, settings)
+        real = draw_rows(random, pools.rows, pools.real, model.n_members, n_rows)
+        noise = random.normal((model.n_members, n_rows, model.noise_dim))
+        old_fakes = self.replay.draw(random, self.step)
         with tf.GradientTape(persistent=True) as tape:
             fakes = model.generator(noise, training=True)
-            on_labelled, on_real, on_fakes, on_old = self._discriminate(
-                labelled, real, fakes, old_fakes, input_noise
-            )
+            calls = [[labelled, real], [fakes, old_fakes]]
+            if not settings.separate_batches:
+                calls = [calls[0] + calls[1]]
+            on_labelled, on_real, on_fakes, on_old = self._discriminate(calls, input_noise)
             class_loss = self._class_loss(on_labelled, labels, on_fakes)
             real_fake_loss = self._real_fake_loss(on_real, on_fakes, on_old)
             discriminator_loss = class_loss + settings.unsupervised_weight * real_fake_loss
             generator_loss = self._generator_loss(on_real, on_fakes)
         self._apply(tape, discriminator_loss, model.discriminator, self.discriminator_optimizer)
         self._apply(tape, generator_loss, model.generator, self.generator_optimizer)
-        self._remember(fakes)
-        self._average_weights()
-        self.step.assign_add(1)
-        return StepMetrics(
-            discriminator_loss,
-            generator_loss,
-            class_loss,
-            tf.reduce_mean(tf.cast(on_real.real_logit > 0, tf.float32), axis=1),
-            tf.reduce_mean(tf.cast(on_fakes.real_logit < 0, tf.float32), axis=1),
-            _spread(fakes) / (_spread(real) + 1e-12),
-        )
+        self.replay.keep(fakes, self.step)
+        return {
+            "discriminator_loss": discriminator_loss,
+            "generator_loss": generator_loss,
+            "class_loss": class_loss,
+            "real_accuracy": tf.reduce_mean(tf.cast(on_real.real_logit > 0, tf.float32), axis=1),
+            "fake_accuracy": tf.reduce_mean(tf.cast(on_fakes.real_logit < 0, tf.float32), axis=1),
+            "fake_spread": _spread(fakes) / (_spread(real) + 1e-12),
+        }
 
-    # Batches: every member draws its own rows.
+    def _discriminate(self, calls, input_noise):
+        """Judge groups of rows, noise added; each list of groups is one batch.
 
-    def _draw(self, rows, positions, n):
-        which = keras.random.randint(
-            (self.model.n_members, n), 0, tf.shape(positions)[0], seed=self.seed_generator
-        )
-        return tf.gather(rows, tf.gather(positions, which))
-
-    def _draw_labelled(self, pools: RowPools):
-        settings = self.settings
-        n_labelled = tf.shape(pools.genuine)[0] + tf.shape(pools.fraud)[0]
-        if settings.fraud_share is None:
-            positions = tf.concat([pools.genuine, pools.fraud], axis=0)
-            which = keras.random.randint(
-                (self.model.n_members, settings.batch_size), 0, n_labelled,
-                seed=self.seed_generator,
-            )  # fmt: skip
-            labels = tf.cast(which >= tf.shape(pools.genuine)[0], tf.int32)
-            return tf.gather(pools.rows, tf.gather(positions, which)), labels
-        n_frauds = min(max(round(settings.batch_size * settings.fraud_share), 1),
-                       settings.batch_size - 1)  # fmt: skip
-        frauds = self._draw(pools.rows, pools.fraud, n_frauds)
-        genuine = self._draw(pools.rows, pools.genuine, settings.batch_size - n_frauds)
-        labels = np.zeros((self.model.n_members, settings.batch_size), np.int32)
-        labels[:, :n_frauds] = FRAUD
-        return tf.concat([frauds, genuine], axis=1), tf.constant(labels)
-
-    def _draw_replay(self):
-        """Old fakes of shape (n_members, n_replay, n_features); none before the first step."""
-        n_filled = tf.minimum(self.step, self.replay.shape[0])
-        slot = keras.random.randint((), 0, 2**31 - 1, dtype="int32", seed=self.seed_generator)
-        slot = tf.cast(slot, tf.int64) % tf.maximum(n_filled, 1)
-        return self.replay[slot][:, : self.n_replay]
-
-    def _remember(self, fakes):
-        if self.n_replay:
-            slot = tf.cast(self.step % self.replay.shape[0], tf.int32)
-            self.replay.scatter_nd_update([[slot]], fakes[None, :, : self.n_replay])
-
-    def _discriminate(self, labelled, real, fakes, old_fakes, input_noise):
-        """Judge all rows, noise added; real and fake in one batch or in one each."""
-        groups = [labelled, real, fakes, old_fakes]
-        sizes = [group.shape[1] for group in groups]
-        calls = [groups[:2], groups[2:]] if self.settings.separate_batches else [groups]
+        The noise is in standard deviations of each column over the training rows.
+        """
         judged = []
-        for call in calls:
-            rows = tf.concat(call, axis=1)
-            rows += input_noise * keras.random.normal(tf.shape(rows), seed=self.seed_generator)
+        deviation = input_noise * self.model.input_deviation[: self.model.n_features]
+        for groups in calls:
+            rows = tf.concat(groups, axis=1)
+            rows += deviation * self.random.normal(tf.shape(rows))
             output = self.model.discriminate(rows, training=True)
-            widths = [group.shape[1] for group in call]
+            widths = [group.shape[1] for group in groups]
             pieces = [tf.split(part, widths, axis=1) for part in output]
             judged.extend(type(output)(*piece) for piece in zip(*pieces, strict=True))
-        if len(judged) != len(sizes):
-            raise ValueError(f"expected {len(sizes)} groups of rows, got {len(judged)}")
         return judged
 
     # Losses, each of shape (n_members,): a member's gradient comes from its own entry only.
@@ -271,7 +223,7 @@ class SGANTrainer:
         return 0.5 * (tf.reduce_mean(of_real, axis=1) + tf.reduce_mean(of_fakes, axis=1))
 
     def _flip(self, shape, target, flipped):
-        chance = keras.random.uniform(shape, seed=self.seed_generator)
+        chance = self.random.uniform(shape)
         return tf.where(chance < self.settings.label_noise, flipped, target)
 
     def _generator_loss(self, on_real, on_fakes):

@@ -155,7 +155,7 @@ class VAEParams(Section):
 class AugmentParams(Section):
     """`augment`: how training frauds are multiplied."""
 
-    method: Literal["vae", "smote", "borderline_smote", "adasyn", "random", "none"]
+    method: Literal["vae", "gan", "smote", "borderline_smote", "adasyn", "random", "none"]
     sampling_strategy: Annotated[float, Field(gt=0, le=1)]
     generation: Literal["posterior", "prior", "interpolation"]
     n_neighbors: Count
@@ -170,7 +170,11 @@ class SGANParams(Section):
     epochs: Count
     steps_per_epoch: Count
     batch_size: Annotated[int, Field(ge=2)]
+    unsupervised_batch_size: Annotated[int, Field(ge=2)]
     fraud_share: OpenShare | None
+    column_encoding: Literal["none", "piecewise_linear"]
+    n_bins: Count
+    column_share: Annotated[float, Field(gt=0, le=1)]
     noise_dim: Count
     generator_units: Units
     discriminator_units: Units
@@ -191,7 +195,10 @@ class SGANParams(Section):
     real_label: Annotated[float, Field(gt=0.5, le=1)]
     label_noise: Annotated[float, Field(ge=0, lt=0.5)]
     input_noise: NonNegative
+    final_input_noise: NonNegative
     replay_share: Rate
+    pseudo_label_weight: NonNegative
+    pseudo_label_confidence: Annotated[float, Field(ge=0.5, lt=1)]
     separate_batches: bool
     challenge_augmentation: bool
     seed: Seed

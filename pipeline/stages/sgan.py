@@ -127,7 +127,7 @@ def _write_history(classifier: SGANClassifier, folder: Path) -> None:
     write_json(
         {
             "chosen_epoch": chosen,
-            "chosen_by": "validation_average_precision of the mean score",
+            "chosen_by": "last epoch with validation_average_precision at most 0.02 below the best",
             "figures": classifier.ensemble_history_.iloc[chosen].to_dict(),
             "active_members": classifier.active_members_.tolist(),
             "collapses": classifier.collapses_,

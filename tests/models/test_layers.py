@@ -87,3 +87,16 @@ def test_layers_are_rebuilt_from_their_configuration(layer):
 def test_unknown_normalisation_is_refused():
     with pytest.raises(ValueError, match="'batch' or 'layer', got 'group'"):
         MemberNormalization("group", 3)
+
+
+def test_a_masked_input_has_no_effect_on_its_member(rows):
+    layer = MemberDense(4, rows.shape[0], masked=True, seed=1)
+    layer.build(rows.shape)
+    mask = np.ones((rows.shape[0], rows.shape[2], 1), "float32")
+    mask[1, 0] = 0.0
+    layer.input_mask.assign(mask)
+    moved = rows.copy()
+    moved[:, :, 0] += 5.0
+    change = np.abs(np.asarray(layer(moved)) - np.asarray(layer(rows))).max(axis=(1, 2))
+    assert change[1] == 0.0
+    assert (np.delete(change, 1) > 0.1).all()

@@ -1,0 +1,136 @@
+"""Draws what a training step of an SGAN sees: rows, noise, flipped labels, old fakes."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+N_REPLAY_SLOTS = 64
+GENUINE, FRAUD, FAKE = 0, 1, 2
+
+
+class RowPools(NamedTuple):
+    """The training rows on the device, and which of them may be drawn as what.
+
+    Attributes
+    ----------
+    rows : float32 (n_rows, n_features)
+        All scaled rows, synthetic frauds included.
+    genuine, fraud : int32 (n,)
+        Positions of labelled rows.
+    pseudo_genuine, pseudo_fraud : int32 (n,)
+        Positions of unlabelled rows that pass for labelled ones; may be empty.
+    real : int32 (n,)
+        Positions of real rows, labelled or not: the real side of the real/fake game.
+    """
+
+    rows: tf.Tensor
+    genuine: tf.Tensor
+    fraud: tf.Tensor
+    pseudo_genuine: tf.Tensor
+    pseudo_fraud: tf.Tensor
+    real: tf.Tensor
+
+
+def pool_signature(n_features):
+    """Shapes of a `RowPools`: one compiled epoch serves pools of any length."""
+    positions = tf.TensorSpec((None,), tf.int32)
+    return RowPools(tf.TensorSpec((None, n_features), tf.float32), *[positions] * 5)
+
+
+class Randomness:
+    """Random numbers as a function of seed, step and place in the step.
+
+    Nothing is stored but the step, so that a resumed training draws what an undisturbed one draws.
+    """
+
+    def __init__(self, seed, step):
+        self.seed = seed % 2**31
+        self.step = step
+        self.n_draws = 0
+
+    def begin_step(self):
+        """Count the draws of a step from its beginning; called when the step is traced."""
+        self.n_draws = 0
+
+    def _next_seed(self):
+        self.n_draws += 1
+        place = (self.seed + 0x9E3779B1 * self.n_draws) % 2**31
+        return tf.stack([tf.constant(place, tf.int64), self.step])
+
+    def positions(self, shape, n):
+        """Integers in [0, n), n a scalar tensor."""
+        drawn = tf.random.stateless_uniform(
+            shape, self._next_seed(), minval=0, maxval=2**31 - 1, dtype=tf.int32
+        )
+        return drawn % n
+
+    def uniform(self, shape):
+        """Numbers in [0, 1)."""
+        return tf.random.stateless_uniform(shape, self._next_seed())
+
+    def normal(self, shape):
+        """Standard normal numbers."""
+        return tf.random.stateless_normal(shape, self._next_seed())
+
+
+def draw_rows(random, rows, positions, n_members, n):
+    """Rows of shape (n_members, n, n_features); every member draws its own."""
+    which = random.positions((n_members, n), tf.shape(positions)[0])
+    return tf.gather(rows, tf.gather(positions, which))
+
+
+def draw_labelled(random, pools, n_members, settings):
+    """Labelled rows of a step and their labels, (n_members, batch_size, ...) and 1 for fraud."""
+    if settings.fraud_share is None:
+        positions = tf.concat([pools.genuine, pools.fraud], axis=0)
+        which = random.positions((n_members, settings.batch_size), tf.shape(positions)[0])
+        labels = tf.cast(which >= tf.shape(pools.genuine)[0], tf.int32)
+        return tf.gather(pools.rows, tf.gather(positions, which)), labels
+    n_frauds = min(max(round(settings.batch_size * settings.fraud_share), 1),
+                   settings.batch_size - 1)  # fmt: skip
+    weight = settings.pseudo_label_weight
+    frauds = _draw_either(random, pools.rows, pools.fraud, pools.pseudo_fraud, weight,
+                          (n_members, n_frauds))  # fmt: skip
+    genuine = _draw_either(random, pools.rows, pools.genuine, pools.pseudo_genuine, weight,
+                           (n_members, settings.batch_size - n_frauds))  # fmt: skip
+    labels = np.zeros((n_members, settings.batch_size), np.int32)
+    labels[:, :n_frauds] = FRAUD
+    return tf.concat([frauds, genuine], axis=1), tf.constant(labels)
+
+
+def _draw_either(random, rows, labelled, pseudo, weight, shape):
+    """Draw labelled rows, and pseudo-labelled ones `weight` times as often each."""
+    n_labelled, n_pseudo = tf.shape(labelled)[0], tf.shape(pseudo)[0]
+    pseudo_mass = weight * tf.cast(n_pseudo, tf.float32)
+    pseudo_share = pseudo_mass / (pseudo_mass + tf.cast(n_labelled, tf.float32))
+    which = tf.where(
+        random.uniform(shape) < pseudo_share,
+        n_labelled + random.positions(shape, tf.maximum(n_pseudo, 1)),
+        random.positions(shape, n_labelled),
+    )
+    return tf.gather(rows, tf.gather(tf.concat([labelled, pseudo], axis=0), which))
+
+
+class Replay:
+    """A few fakes of earlier steps (Shrivastava et al. 2017, section 2.3)."""
+
+    def __init__(self, n_members, n_rows, n_features):
+        self.n_rows = n_rows
+        n_slots = N_REPLAY_SLOTS if n_rows else 1
+        self.fakes = tf.Variable(
+            tf.zeros((n_slots, n_members, max(n_rows, 1), n_features)), trainable=False
+        )
+
+    def draw(self, random, step):
+        """Old fakes of shape (n_members, n_rows, n_features); zeros before the first step."""
+        n_filled = tf.cast(tf.clip_by_value(step, 1, self.fakes.shape[0]), tf.int32)
+        return self.fakes[random.positions((), n_filled)][:, : self.n_rows]
+
+    def keep(self, fakes, step):
+        """Put the fakes of a step into the oldest slot."""
+        if self.n_rows:
+            slot = tf.cast(step % self.fakes.shape[0], tf.int32)
+            self.fakes.scatter_nd_update([[slot]], fakes[None, :, : self.n_rows])
