@@ -1,7 +1,10 @@
 """Choice of the score from which a transaction raises an alert."""
 
 import numpy as np
+from scipy.special import expit
 
+from evaluation.calibration import log_odds
+from evaluation.inputs import check_probabilities, check_scored_rows
 from evaluation.ranking import best_f1, rank_cuts, score_dtype
 
 
@@ -15,10 +18,10 @@ def choose_threshold(y_true, score, *, by="f1", value=None, sample_weight=None):
     y_true : array-like of shape (n_samples,), values in {0, 1}
         1 marks fraud.
     score : array-like of shape (n_samples,)
-        Higher is more suspicious.
+        Higher is more suspicious; for "f1" probabilities of fraud, calibrated on these rows.
     by : {"f1", "alerts", "precision"}
-        "f1": the highest F1. "alerts": as many alerts as a budget allows. "precision": the
-        highest recall at which precision keeps a floor.
+        "f1": a high F1 on new rows, see below. "alerts": as many alerts as a budget allows.
+        "precision": the highest recall at which precision keeps a floor.
     value : float in (0, 1] or None
         For "alerts" the largest share of transactions to alert, for "precision" the floor;
         None for "f1".
@@ -28,13 +31,21 @@ def choose_threshold(y_true, score, *, by="f1", value=None, sample_weight=None):
     Returns
     -------
     float
-        Halfway between the neighbouring scores, or a score itself where no number lies
-        between. Rows of equal score are alerted together.
+        For "alerts" and "precision" halfway between the neighbouring scores, or a score itself
+        where no number lies between. Rows of equal score are alerted together.
 
     Raises
     ------
     ValueError
-        If the rule is unknown, `value` does not suit it, or no threshold fulfils it.
+        If the rule is unknown, `value` does not suit it, no threshold fulfils it, or for "f1" a
+        score is no probability.
+
+    Notes
+    -----
+    "f1" is halfway, in log odds, between two thresholds: that of the highest F1 on these rows,
+    which a handful of frauds moves far, and that of the highest F1 that the scores themselves
+    expect, which moves little but errs where the scores do. `benchmarks/thresholds.py` compares
+    the three on other rows.
 
     Examples
     --------
@@ -46,11 +57,52 @@ def choose_threshold(y_true, score, *, by="f1", value=None, sample_weight=None):
     if by == "f1":
         if value is not None:
             raise ValueError(f"by='f1' takes no value, got {value}")
-        return best_f1(y_true, score, sample_weight)[1]
+        return _steady_f1_threshold(y_true, score, sample_weight)
     if value is None or not 0 < value <= 1:
         raise ValueError(f"by={by!r} needs a value in (0, 1], got {value}")
     cuts = rank_cuts(y_true, score, sample_weight)
     return cuts.threshold(_RULES[by](cuts, value), score_dtype(score))
+
+
+def expected_f1_threshold(score, sample_weight=None):
+    """Threshold of the highest F1 that calibrated probabilities of fraud expect.
+
+    Maximises 2 sum_(score >= t) w p / (sum_(score >= t) w + sum w p): F1 with every row split
+    into p frauds and 1 - p genuine transactions, so no label is looked at.
+
+    Parameters
+    ----------
+    score : array-like of shape (n_samples,), in [0, 1]
+        Probabilities of fraud; not all 0.
+    sample_weight : array-like of shape (n_samples,) or None
+        Transactions that a row stands for.
+
+    Returns
+    -------
+    float
+        Halfway between the neighbouring scores, as in `evaluation.ranking.best_f1`.
+
+    Examples
+    --------
+    >>> expected_f1_threshold([1.0, 0.75, 0.25])  # F1 2/3, 14/15 and 4/5 for 1, 2 and 3 alerts
+    0.5
+    """
+    score = np.asarray(score)
+    check_probabilities(score)
+    weight = np.ones(len(score)) if sample_weight is None else np.asarray(sample_weight, float)
+    is_fraud = np.repeat([1, 0], len(score))
+    shares = np.append(weight * score, weight * (1.0 - score))
+    return best_f1(is_fraud, np.tile(score, 2), shares)[1]
+
+
+def _steady_f1_threshold(y_true, score, sample_weight):
+    check_probabilities(check_scored_rows(y_true, score, sample_weight)[1])
+    found = best_f1(y_true, score, sample_weight)[1]
+    expected = expected_f1_threshold(score, sample_weight)
+    halfway = expit(np.mean(log_odds([found, expected])))
+    # Rounding must not leave the range: where both agree, the rows they part stay parted.
+    kept = np.clip(halfway, min(found, expected), max(found, expected))
+    return float(np.asarray(kept, dtype=score_dtype(score)))
 
 
 def _cut_by_alerts(cuts, share):
