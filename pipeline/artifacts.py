@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -71,9 +71,12 @@ class Artifacts:
 
     # What one stage writes and later ones read. Row i of every array is row_id i.
 
-    def transactions(self) -> pd.DataFrame:
-        """Return the checked table, in order of time, as `ingest` wrote it."""
-        return _read_parquet(self.folder("ingest") / "transactions.parquet")
+    def transactions(self, columns: Sequence[str] | None = None) -> pd.DataFrame:
+        """Return the checked table, in order of time, as `ingest` wrote it.
+
+        Reading one of its columns takes a thirtieth of the memory of reading all (None).
+        """
+        return _read_parquet(self.folder("ingest") / "transactions.parquet", columns)
 
     def data_summary(self) -> dict[str, Any]:
         """Return data.json of `ingest`: SHA-256, rows, frauds, columns, what was dropped."""
@@ -131,10 +134,10 @@ def atomic_path(path: Path) -> Iterator[Path]:
         fresh.unlink(missing_ok=True)
 
 
-def _read_parquet(path: Path) -> pd.DataFrame:
+def _read_parquet(path: Path, columns: Sequence[str] | None = None) -> pd.DataFrame:
     import pandas as pd
 
-    return pd.read_parquet(path)
+    return pd.read_parquet(path, columns=None if columns is None else list(columns))
 
 
 def _read_array(path: Path) -> np.ndarray:

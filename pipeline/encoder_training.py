@@ -13,6 +13,8 @@ from pipeline.errors import CounterfoilError
 from pipeline.figures import save_figure
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from pipeline.context import StageContext
     from pipeline.params import AutoencoderParams, VAEParams
 
@@ -20,12 +22,15 @@ if TYPE_CHECKING:
 def train_encoder(
     context: StageContext,
     model: Any,
+    rows: np.ndarray,
     params: AutoencoderParams | VAEParams,
     *,
     order_seed: int,
     title: str,
 ) -> dict[str, float]:
     """Train a TabularAutoencoder or TabularVAE in place; return the last epoch's losses.
+
+    `rows` are all scaled rows; which of them are training rows is read from the split.
 
     Writes losses.csv and losses.png.
 
@@ -36,7 +41,6 @@ def train_encoder(
     CounterfoilError
         If the training diverges.
     """
-    rows = context.artifacts.scaled()
     part = context.artifacts.split()["part"]
     settings = TrainingSettings(
         epochs=params.epochs,

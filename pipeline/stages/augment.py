@@ -45,7 +45,7 @@ def augment(context: StageContext) -> StageResult:
     rows = context.artifacts.scaled()
     split = context.artifacts.split()
     schema = TransactionSchema.from_dict(context.artifacts.data_summary()["schema"])
-    label = context.artifacts.transactions()[schema.label].to_numpy()
+    label = context.artifacts.transactions([schema.label])[schema.label].to_numpy()
     is_training = (split["part"] == TRAINING).to_numpy()
     is_labelled = is_training & split["is_labelled"].to_numpy()
     columns = context.artifacts.input_names()

@@ -38,6 +38,7 @@ def autoencoder(context: StageContext) -> StageResult:
     losses = train_encoder(
         context,
         model,
+        rows,
         params,
         order_seed=order_seed,
         title="Autoencoder: mean squared error by epoch",
@@ -60,7 +61,7 @@ def _draw_rows(
 
     split = context.artifacts.split()
     schema = TransactionSchema.from_dict(context.artifacts.data_summary()["schema"])
-    is_fraud = context.artifacts.transactions()[schema.label].to_numpy() == 1
+    is_fraud = context.artifacts.transactions([schema.label])[schema.label].to_numpy() == 1
     known = ((split["part"] == TRAINING) & split["is_labelled"]).to_numpy()
     fraud = int(np.flatnonzero(known & is_fraud)[0])
     columns = context.artifacts.input_names()

@@ -23,21 +23,21 @@ if TYPE_CHECKING:
 
 # Training rows that a category needs for a column of its own; rarer ones share one.
 MIN_CATEGORY_ROWS = 10
+ROWS_PER_PASS = 100_000  # scaling takes several times the memory of the rows in a pass
 
 
 def scale(context: StageContext) -> StageResult:
     """Write scaler.skops, scaled.npy (float32, all rows) and scale.json."""
-    table = context.artifacts.transactions()
     schema = TransactionSchema.from_dict(context.artifacts.data_summary()["schema"])
+    table = context.artifacts.transactions([*schema.inputs, schema.label])
     is_training = (context.artifacts.split()["part"] == TRAINING).to_numpy()
-    inputs = table[list(schema.inputs)]
+    label = table.pop(schema.label).to_numpy()
     scaler = make_scaler(context.params.scale, schema)
-    scaler.fit(inputs.loc[is_training])
-    scaled = _transform(scaler, inputs)
+    scaler.fit(table.loc[is_training])
+    scaled = _transform(scaler, table)
     np.save(context.output / "scaled.npy", scaled, allow_pickle=False)
     save_scaler(scaler, context.output / "scaler.skops")
     write_json(_summarise(scaler, int(is_training.sum())), context.output / "scale.json")
-    label = table[schema.label].to_numpy()
     return StageResult(n_rows=int(is_training.sum()), n_frauds=int(label[is_training].sum()))
 
 
@@ -75,8 +75,12 @@ def _check_columns(params: ScaleParams, numeric: list[str], categorical: list[st
 
 def _transform(scaler: ColumnTransformer, inputs: pd.DataFrame) -> np.ndarray:
     """Return all rows as float32; a value that leaves its range is an error naming the column."""
+    shape = len(inputs), len(scaler.get_feature_names_out())
+    scaled = np.empty(shape, dtype=np.float32)
     with np.errstate(over="ignore"):
-        scaled: np.ndarray = np.asarray(scaler.transform(inputs)).astype(np.float32)
+        for start in range(0, len(inputs), ROWS_PER_PASS):
+            rows = slice(start, start + ROWS_PER_PASS)
+            scaled[rows] = scaler.transform(inputs.iloc[rows])
     is_finite = np.isfinite(scaled).all(axis=0)
     if not is_finite.all():
         names = scaler.get_feature_names_out()[~is_finite]

@@ -32,8 +32,9 @@ def vae(context: StageContext) -> StageResult:
         seed=model_seed,
     )
     losses = train_encoder(
-        context, model, params, order_seed=order_seed, title="VAE: losses by epoch (nats a row)"
-    )
+        context, model, rows, params, order_seed=order_seed,
+        title="VAE: losses by epoch (nats a row)",
+    )  # fmt: skip
     save_model(model, context.output / "vae.keras")
     codes = apply_in_batches(model.encode_rows, rows)
     np.save(context.output / "codes.npy", codes, allow_pickle=False)

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from pipeline.artifacts import STAGES, Artifacts, atomic_path, read_json, write_json
@@ -107,6 +108,14 @@ def test_file_is_replaced_in_one_step(tmp_path):
         raise ValueError("stop")
     assert path.read_text() == "first"
     assert names(tmp_path) == ["content.txt"]
+
+
+def test_only_the_columns_asked_for_are_read(artifacts):
+    table = pd.DataFrame({"V1": [0.5, 1.5], "V2": [2.5, 3.5], "Class": [0, 1]})
+    artifacts.folder("ingest").mkdir(parents=True)
+    table.to_parquet(artifacts.folder("ingest") / "transactions.parquet", index=False)
+    pd.testing.assert_frame_equal(artifacts.transactions(), table)
+    pd.testing.assert_frame_equal(artifacts.transactions(("Class", "V1")), table[["Class", "V1"]])
 
 
 def test_arrays_with_objects_are_refused(artifacts):

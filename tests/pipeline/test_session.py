@@ -4,12 +4,19 @@ import logging
 import shutil
 
 import mlflow
+import numpy as np
+import psutil
+import pyarrow
 import pytest
 from mlflow.exceptions import MlflowException
+from pyarrow import parquet
 
 import pipeline.session
-from pipeline.artifacts import STAGES
+from pipeline.artifacts import STAGES, Artifacts
+from pipeline.context import StageResult
 from pipeline.errors import CounterfoilError
+from pipeline.params import check_params
+from pipeline.params_file import read_yaml
 from pipeline.run import RunRequest, plan, run_one_stage
 from pipeline.tracking_server import connect, tracking_uri
 
@@ -110,3 +117,30 @@ def test_a_stage_of_dvc_repro_succeeds_in_spite_of_mlflow(tracked, monkeypatch, 
     errors = [record for record in caplog.records if record.levelno == logging.ERROR]
     assert ["failed: no room" in record.getMessage() for record in errors] == [True]
     assert dict(statuses(tracked)) == {"parent": "FAILED", "vae": "FINISHED", "sgan": "FINISHED"}
+
+
+def test_a_stage_leaves_no_memory_of_the_tables_that_it_read(project, monkeypatch):
+    table = pyarrow.table({"V1": np.zeros(30_000_000)})
+    parquet.write_table(table, project.path("large.parquet"))
+    del table
+
+    def read(_context):
+        pyarrow.default_memory_pool().release_unused()
+        before = psutil.Process().memory_info().rss
+        n_rows = parquet.read_table(project.path("large.parquet")).num_rows
+        kept.append((before, psutil.Process().memory_info().rss - before))
+        return StageResult(n_rows=n_rows)
+
+    kept = []
+    monkeypatch.setattr(pipeline.session, "find_stage", lambda _: read)
+    session = pipeline.session.Session(
+        check_params(read_yaml(project.path("params.yaml")), "params.yaml"),
+        Artifacts(project.path("artifacts")), root=project.folder, home=project.folder,
+        tracking=False,
+    )  # fmt: skip
+    with session:
+        session.run_stage("ingest")
+    ((before, of_the_stage),) = kept
+    if of_the_stage < 100 << 20:
+        pytest.skip("this allocator keeps nothing")
+    assert psutil.Process().memory_info().rss - before < 100 << 20

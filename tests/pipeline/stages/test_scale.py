@@ -35,6 +35,12 @@ def test_scaled_rows_are_in_row_order_and_float32(prepare, transactions):
     np.testing.assert_allclose(scaled, (X - mean) / sd, rtol=1e-5, atol=1e-6)
 
 
+def test_scaling_in_passes_loses_no_row(prepare, transactions, monkeypatch):
+    whole = prepare(transactions).scaled()
+    monkeypatch.setattr("pipeline.stages.scale.ROWS_PER_PASS", 7)
+    np.testing.assert_array_equal(prepare(transactions).scaled(), whole)
+
+
 @pytest.mark.parametrize("method", ["min_max", "standard", "robust", "arcsinh"])
 def test_only_training_rows_are_seen(prepare, run_stages, transactions, method):
     artifacts = prepare(transactions, scale__method=method)
