@@ -1,4 +1,4 @@
-"""Makes extra frauds for training, with imbalanced-learn's samplers and one of ours."""
+"""Makes extra frauds for training, with imbalanced-learn's samplers and two of ours."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from scipy import sparse
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import StrOptions
 
+from features.gan_oversampling import GANOverSampler
 from models.training import TrainingSettings, train
 from models.vae import TabularVAE
 
@@ -21,7 +22,7 @@ logger = logging.getLogger(__name__)
 
 REAL = "real"
 NO_PARENT = -1
-METHODS = ("vae", "smote", "borderline_smote", "adasyn", "random", "none")
+METHODS = ("vae", "gan", "smote", "borderline_smote", "adasyn", "random", "none")
 # What each sampler calls the number of neighbours between which it makes rows.
 _NEIGHBOURS = {"smote": "k_neighbors", "borderline_smote": "k_neighbors", "adasyn": "n_neighbors"}
 
@@ -208,7 +209,7 @@ def make_sampler(
 
     Parameters
     ----------
-    method : {"vae", "smote", "borderline_smote", "adasyn", "random", "none"}
+    method : {"vae", "gan", "smote", "borderline_smote", "adasyn", "random", "none"}
         "random" repeats real rows; "none" returns the rows as they are.
     sampling_strategy : float, str, dict or callable, default="auto"
         How many rows each class is to have, as in imbalanced-learn.
@@ -233,6 +234,7 @@ def make_sampler(
     common = {"sampling_strategy": sampling_strategy, "random_state": random_state}
     makers = {
         "vae": lambda: VAEOverSampler(**common, vae=vae, generation=generation),
+        "gan": lambda: GANOverSampler(**common),
         "smote": lambda: SMOTE(**common, k_neighbors=n_neighbors),
         "borderline_smote": lambda: BorderlineSMOTE(**common, k_neighbors=n_neighbors),
         "adasyn": lambda: ADASYN(**common, n_neighbors=n_neighbors),
