@@ -25,10 +25,11 @@ which therefore holds at a fraud rate of 0.00167.
 
 A fifth of each training part is validation: it chooses tuning, epoch, calibration and threshold. \
 The test part is scored once. Peers are tuned over 4 to 8 candidates by average precision on \
-validation rows. Logistic regression, SMOTE + XGBoost, the dense net and the autoencoder choose \
-between standard and arcsinh scaling. Trees get the rows as they are, since monotone maps of a \
-column change no tree. The SGAN has the values of `params.yaml` with `presets/creditcard.yaml`, \
-the synthetic frauds of its `augment` section included. Nothing is refitted on validation rows.
+validation rows (2 for the dense net, the autoencoder, and XGBoost with unlabelled rows). \
+Logistic regression, SMOTE + XGBoost, the dense net and the autoencoder choose between standard \
+and arcsinh scaling. Trees get the rows as they are, since monotone maps of a column change no \
+tree. The SGAN has the values of `params.yaml` with `presets/creditcard.yaml`, the synthetic \
+frauds of its `augment` section included. Nothing is refitted on validation rows.
 
 "±" is the standard deviation over folds and seeds. Intervals are 95 % of a paired bootstrap: \
 each resample draws rows of the file (frauds and genuine rows separately) and counts a row equally \

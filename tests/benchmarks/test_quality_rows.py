@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from sklearn.neighbors import KNeighborsClassifier
 
 from benchmarks.quality import peers, rows, running
 from benchmarks.quality.fitted import Fitted
@@ -78,6 +79,19 @@ def test_no_test_row_reaches_a_fit(study, kind, table, monkeypatch, tmp_path):
     assert bool(scaled_on) == (kind == "logistic_regression")
     for X in fitted_on + scaled_on:
         assert not test_rows & {np.asarray(row, np.float64).tobytes() for row in X}
+
+
+@pytest.mark.parametrize("kind", ["xgboost", "xgboost_unlabelled_as_genuine"])
+def test_few_labels_are_tuned_on_rows_held_out(kind, table, monkeypatch):
+    # One neighbour knows every row it was fitted on, and labels drawn at random cannot be learned.
+    monkeypatch.setattr(peers, "make_estimator", lambda *_: KNeighborsClassifier(1))
+    parts = rows.few_labels(table, n_frauds=40, n_genuine=200, seed=0, fold=0)
+    rng = np.random.default_rng(0)
+    known = parts.y_train != rows.UNLABELLED
+    parts.y_train[known] = rng.permutation(parts.y_train[known])
+    given = rows.fit_rows(table, parts)
+    chosen = peers.fit_peer(kind, [{}], given, seed=0).notes["chosen"]
+    assert chosen["tuning_average_precision"] < 0.5
 
 
 def test_out_of_time_tests_on_the_latest_rows(table):
