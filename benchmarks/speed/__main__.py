@@ -12,6 +12,7 @@ import os
 import platform
 import subprocess
 import sys
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 
@@ -32,9 +33,9 @@ def main(arguments=None):
     for name in options.parts or PARTS:
         measured = options.describe()
         former = results.get(name, {})
-        results[name] = {**PARTS[name](options, former), "measured": measured}
-        # Stored part by part: the next one may take long, or fail.
-        store(results, options)
+        # Stored piece by piece: the next one may take long, or fail.
+        options.keep = partial(keep, results, name, measured, options)
+        options.keep(PARTS[name](options, former))
     print(options.page)
 
 
@@ -60,6 +61,12 @@ def parse(arguments):
     words = sys.argv[1:] if arguments is None else arguments
     options.command = " ".join(["python -m benchmarks.speed", *words])
     return options
+
+
+def keep(results, name, measured, options, part):
+    """Put what has been measured of a part in place and write everything."""
+    results[name] = {**part, "measured": measured}
+    store(results, options)
 
 
 def store(results, options):

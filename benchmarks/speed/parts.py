@@ -68,6 +68,7 @@ def measure_pipeline(options, former):
         run = pipeline_runs.run_pipeline(n_rows, ROOT)
         options.say(f"  {run['seconds']:.0f} s, {run['peak_mib']:,.0f} MiB")
         runs[str(n_rows)] = {**run, "measured": measured}
+        options.keep({"runs": runs})
     return {"runs": runs}
 
 

@@ -34,6 +34,25 @@ def test_a_part_that_is_not_run_keeps_its_figures(tmp_path, monkeypatch, capsys)
     capsys.readouterr()
 
 
+def test_a_size_that_fails_costs_no_other(tmp_path, monkeypatch, capsys):
+    def run_pipeline(n_rows, _root):
+        if n_rows > 20:
+            raise RuntimeError("out of memory")
+        return {
+            "seconds": 1.0, "cpu_seconds": 2.0, "start_and_end_seconds": 0.5, "peak_mib": 3.0,
+            "stages": {},
+        }  # fmt: skip
+
+    monkeypatch.setattr(pipeline_runs, "run_pipeline", run_pipeline)
+    files = ["--results", str(tmp_path / "speed.json"), "--page", str(tmp_path / "speed.md")]
+    with pytest.raises(RuntimeError, match="out of memory"):
+        speed.main(["pipeline", "--sizes", "30", "20", *files])
+    stored = json.loads((tmp_path / "speed.json").read_text())["pipeline"]["runs"]
+    assert stored["20"]["peak_mib"] == 3.0
+    assert "20 rows:" in (tmp_path / "speed.md").read_text()
+    capsys.readouterr()
+
+
 def test_an_unknown_part_is_refused(capsys):
     with pytest.raises(SystemExit):
         speed.main(["trainig"])
