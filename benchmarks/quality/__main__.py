@@ -13,6 +13,7 @@ from pathlib import Path
 
 from benchmarks.quality.jobs import data_version
 from benchmarks.quality.ledger import Ledger
+from benchmarks.quality.report import write_report
 from benchmarks.quality.studies import N_STEADY_SEEDS, STUDIES, plan
 
 logger = logging.getLogger("benchmarks.quality")
@@ -58,11 +59,10 @@ def main(arguments: list[str] | None = None) -> int:
         for job in jobs:
             print("done " if job.key(data) in done else "to do", job.name)
         return 0
-    n_failed = 0 if options.report else _run(options, jobs, ledger, data)
-    # The page is of the whole plan, whichever part of it was run now.
+    # The page is of the whole plan, whichever part of it is run now. Made before the run, so that
+    # a params.yaml edited meanwhile does not hide its results.
     whole = plan(small=options.small, n_steady_seeds=options.steady_seeds)
-    from benchmarks.quality.report import write_report
-
+    n_failed = 0 if options.report else _run(options, jobs, ledger, data)
     write_report(
         whole, ledger, data, page, command=_command(options), accept_stale=options.accept_stale
     )
