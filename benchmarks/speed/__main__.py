@@ -100,12 +100,15 @@ def describe(command):
 
 
 def _commit():
-    """Return the short commit of the code, and whether it was changed since."""
-    told = subprocess.run(
-        ["git", "describe", "--always", "--dirty=, changed", "--exclude=*"],
-        cwd=ROOT, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    return told.stdout.strip() or "unknown"
+    """Return the short commit, and whether code or parameters were changed since."""
+    commit = _git("rev-parse", "--short", "HEAD") or "unknown"
+    is_changed = _git("status", "--porcelain", "--", "*.py", "*.yaml")
+    return commit + ", changed" * bool(is_changed)
+
+
+def _git(*words):
+    told = subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True, check=False)
+    return told.stdout.strip()
 
 
 if __name__ == "__main__":
