@@ -38,7 +38,7 @@ class SGANClassifier(ClassifierMixin, BaseEstimator):
     inputs : sequence of str or None, default=None
         What the discriminator sees beside the row, among "autoencoder_code",
         "reconstruction_error" and "vae_code"; None takes all that the encoders offer.
-    n_members : int, default=3
+    n_members : int, default=6
         Networks with different seeds.
     epochs : int, default=20
         Epochs of `steps_per_epoch` optimizer steps.
@@ -56,7 +56,7 @@ class SGANClassifier(ClassifierMixin, BaseEstimator):
         bins placed by a decision tree on the labels (Gorishniy et al. 2022).
     n_bins : int, default=16
         Bins of a column, at most.
-    column_share : float in (0, 1], default=0.5
+    column_share : float in (0, 1], default=0.7
         Share of the columns that each member sees: the random subspaces of Ho 1998, which make
         the members differ. At least 1 / `n_members`.
     noise_dim : int, default=16
@@ -67,7 +67,7 @@ class SGANClassifier(ClassifierMixin, BaseEstimator):
         Normalisation of the hidden layers.
     spectral_norm : bool, default=False
         Bound the discriminator's Lipschitz constant (Miyato et al. 2018).
-    dropout, generator_dropout : float in [0, 1), default=0.1, 0.0
+    dropout, generator_dropout : float in [0, 1), default=0.2, 0.0
         Share of hidden units dropped in training.
     real_fake_head : {"shared", "separate"}, default="shared"
         Real/fake from the class logits by log-sum-exp, or from weights of its own.
@@ -150,11 +150,11 @@ class SGANClassifier(ClassifierMixin, BaseEstimator):
     """
 
     def __init__(
-        self, autoencoder=None, vae=None, inputs=None, n_members=3, epochs=20, steps_per_epoch=100,
+        self, autoencoder=None, vae=None, inputs=None, n_members=6, epochs=20, steps_per_epoch=100,
         batch_size=256, unsupervised_batch_size=128, fraud_share=0.1,
-        column_encoding="piecewise_linear", n_bins=16, column_share=0.5, noise_dim=16,
+        column_encoding="piecewise_linear", n_bins=16, column_share=0.7, noise_dim=16,
         generator_units=(64, 64), discriminator_units=(128, 64), normalization="none",
-        spectral_norm=False, dropout=0.1, generator_dropout=0.0, real_fake_head="shared",
+        spectral_norm=False, dropout=0.2, generator_dropout=0.0, real_fake_head="shared",
         optimizer="adamw", learning_rate=1e-3, generator_learning_rate=2.5e-4, beta_1=0.9,
         weight_decay=1e-4, clip_norm=5.0, ema_decay=0.995, unsupervised_weight=0.1,
         feature_matching_weight=1.0, real_label=0.9, label_noise=0.05,

@@ -48,8 +48,9 @@ class Judged:
 
 def read_part(context: StageContext, name: str) -> Part:
     """Return the rows of one part ("validation" or "test")."""
-    table = context.artifacts.transactions()
     schema = TransactionSchema.from_dict(context.artifacts.data_summary()["schema"])
+    columns = [schema.label] + ([schema.amount] if schema.amount else [])
+    table = context.artifacts.transactions(columns)
     inside = (context.artifacts.split()["part"] == name).to_numpy()
     label = table.loc[inside, schema.label].to_numpy()
     return Part(

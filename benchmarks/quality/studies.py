@@ -7,7 +7,7 @@ from functools import partial
 from typing import get_args
 
 from benchmarks.quality import variants
-from benchmarks.quality.jobs import ROOT, Job, Variant
+from benchmarks.quality.jobs import Job, Variant
 from benchmarks.quality.peers import AS_GENUINE
 from benchmarks.quality.rows import N_FOLDS
 from benchmarks.quality.variants import network, peer
@@ -112,12 +112,10 @@ def _out_of_time(small: bool) -> list[Job]:
 
 
 def _few_labels(small: bool) -> list[Job]:
-    # The preset holds what a user with few labels should set.
-    presets = ("few_labels",) if (ROOT / "presets" / "few_labels.yaml").exists() else ()
-    everything = [
-        network("sgan", presets=presets, small=small),
-        *(peer(name, small=small) for name in FEW_PEERS),
-    ]
+    # The preset holds what a user with some tens of labelled frauds should set; with all frauds
+    # labelled, the defaults.
+    few = network("sgan", presets=("few_labels",), small=small)
+    peers = [peer(name, small=small) for name in FEW_PEERS]
     return [
         Job(
             study="few_labels", setting=setting, variant=variant,
@@ -127,7 +125,7 @@ def _few_labels(small: bool) -> list[Job]:
         )
         for _, fold in _splits(small, 1)
         for setting, (n_frauds, n_genuine) in BUDGETS.items()
-        for variant in everything
+        for variant in [few if n_frauds else network("sgan", small=small), *peers]
     ]  # fmt: skip
 
 

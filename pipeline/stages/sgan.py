@@ -102,7 +102,7 @@ def _validation_rows(context: StageContext) -> tuple[np.ndarray, np.ndarray, np.
     """Return scaled rows, labels and weights of the validation part."""
     schema = TransactionSchema.from_dict(context.artifacts.data_summary()["schema"])
     is_validation = (context.artifacts.split()["part"] == VALIDATION).to_numpy()
-    label = context.artifacts.transactions()[schema.label].to_numpy()[is_validation]
+    label = context.artifacts.transactions([schema.label])[schema.label].to_numpy()[is_validation]
     weight = prevalence_weights(label, context.params.evaluate.prevalence)
     return context.artifacts.scaled()[is_validation], label, weight
 
