@@ -154,7 +154,7 @@ class Session:
         try:
             yield
         except CounterfoilError as error:
-            logger.error("%s", error)  # noqa: TRY400: the text says all
+            logger.error("%s", error)
             self._trouble = self._trouble or error
 
     def _choose_device(self) -> None:
