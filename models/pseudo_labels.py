@@ -11,6 +11,10 @@ SMALLEST_RATE = 1e-5
 FIRST_RATE = 0.01
 MOST_ROUNDS = 200
 CONVERGED = 1e-3  # relative change of the rate
+# Found frauds, as a share of the labelled ones, below which none is believed: few hidden frauds
+# are outvoted by the labelled ones, while the genuine rows that look most like fraud, which is
+# what a handful of finds mostly is, are those that teach most.
+SMALLEST_FIND = 0.1
 
 
 class PseudoLabels(NamedTuple):
@@ -62,8 +66,10 @@ def estimate_fraud_rate(log_odds, training_rate):
     return rate
 
 
-def pseudo_labels(log_odds, training_rate, confidence):
+def pseudo_labels(log_odds, training_rate, confidence, n_labelled_frauds):
     """Labels for the unlabelled rows of whose class the ensemble is confident.
+
+    Where it finds fewer than a tenth as many frauds as are labelled, all rows count as genuine.
 
     Parameters
     ----------
@@ -74,6 +80,8 @@ def pseudo_labels(log_odds, training_rate, confidence):
         Share of frauds in the batches that the members were trained on.
     confidence : float in [0.5, 1)
         Probability of its class, at the estimated fraud rate, that a row must have.
+    n_labelled_frauds : int
+        Frauds with a label.
 
     Returns
     -------
@@ -82,6 +90,7 @@ def pseudo_labels(log_odds, training_rate, confidence):
     log_odds = np.asarray(log_odds, np.float64)
     rate = estimate_fraud_rate(log_odds, training_rate)
     chance = expit(log_odds + (logit(rate) - logit(training_rate)))
-    return PseudoLabels(
-        is_fraud=chance > confidence, is_genuine=chance < 1.0 - confidence, fraud_rate=rate
-    )
+    is_fraud, is_genuine = chance > confidence, chance < 1.0 - confidence
+    if is_fraud.sum() < SMALLEST_FIND * n_labelled_frauds:
+        is_fraud, is_genuine = np.zeros_like(is_fraud), np.ones_like(is_genuine)
+    return PseudoLabels(is_fraud, is_genuine, rate)

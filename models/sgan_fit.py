@@ -2,35 +2,26 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import logging
-import os
-import zipfile
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 import pandas as pd
 import tensorflow as tf
 from sklearn.metrics import average_precision_score, precision_recall_curve
 
 from models.collapse import diagnose
-from models.devices import is_deterministic
 from models.pseudo_labels import PseudoLabels, pseudo_labels
 from models.sgan import SGAN
 from models.sgan_batches import RowPools
+from models.sgan_checkpoint import Checkpoint
 from models.sgan_training import SGANTrainer, SGANTrainingSettings
 from models.training import TrainingDivergedError, apply_in_batches
 
 logger = logging.getLogger(__name__)
-
-# Where a change makes the epochs before it those of another program.
-CODE = ("encoding.py", "layers.py", "pseudo_labels.py", "sgan.py", "sgan_batches.py",
-        "sgan_fit.py", "sgan_training.py")  # fmt: skip
 
 # Average precision; about one standard error at a hundred validation frauds.
 TOLERANCE = 0.02
@@ -106,31 +97,6 @@ class FitData:
             digest.update(np.ascontiguousarray(array).tobytes())
 
 
-@dataclass
-class Progress:
-    """What has been learned of the epochs so far; part of a checkpoint."""
-
-    next_epoch: int = 0
-    chosen_epoch: int = -1
-    best_figure: float = -1.0
-    active_members: list[bool] = field(default_factory=list)
-    members: list[dict[str, Any]] = field(default_factory=list)
-    ensemble: list[dict[str, float]] = field(default_factory=list)
-    collapses: list[dict[str, Any]] = field(default_factory=list)
-    best_f1: list[float] = field(default_factory=list)
-
-    def add(self, epoch, of_members, of_ensemble) -> None:
-        """Note the figures of an epoch: arrays by member, and numbers of the ensemble."""
-        n_members = len(of_members["discriminator_loss"])
-        for member in range(n_members):
-            figures = {name: float(values[member]) for name, values in of_members.items()}
-            self.members.append({"epoch": epoch, "member": member} | figures)
-        self.ensemble.append({"epoch": epoch} | of_ensemble)
-        if "validation_f1" in of_members:
-            former = self.best_f1 or [0.0] * n_members
-            self.best_f1 = np.maximum(former, of_members["validation_f1"]).tolist()
-
-
 @dataclass(frozen=True)
 class SGANFit:
     """A finished fit; `SGANClassifier` explains the fields."""
@@ -174,7 +140,7 @@ def fit_sgan(
     """
     trainer = SGANTrainer(model, settings, seed)
     trainer.fit_inputs(data.rows[~data.synthetic], data.codes[~data.synthetic])
-    checkpoint = _Checkpoint(checkpoint_folder, model, settings, data, (epochs, input_noise, seed))
+    checkpoint = Checkpoint(checkpoint_folder, model, settings, data, (epochs, input_noise, seed))
     progress, best_weights = checkpoint.restore(trainer)
     pools = data.pools()
     first_noise, last_noise = input_noise
@@ -225,7 +191,7 @@ def _label(trainer, data, pools) -> tuple[RowPools, dict[str, float]]:
         return pools, {}
     labels: PseudoLabels = pseudo_labels(
         log_odds[:, sound].mean(axis=1), data.batch_fraud_rate(settings.fraud_share),
-        settings.pseudo_label_confidence,
+        settings.pseudo_label_confidence, n_labelled_frauds=int(np.sum(data.codes == 1)),
     )  # fmt: skip
     pools = pools._replace(
         pseudo_genuine=_on_device(positions[labels.is_genuine]),
@@ -300,81 +266,3 @@ def _report(on_epoch, epoch, progress) -> None:
 
 def _on_device(positions) -> tf.Tensor:
     return tf.constant(np.asarray(positions, np.int32))
-
-
-def _environment() -> list[str]:
-    """Return what the next epoch depends on besides data and settings: code, libraries, device."""
-    here = Path(__file__).parent
-    code = [(here / name).read_bytes() for name in CODE]
-    return [
-        hashlib.sha256(b"".join(code)).hexdigest(),
-        keras.__version__,
-        tf.__version__,
-        str(is_deterministic()),
-        str(tf.config.get_visible_devices()),
-    ]
-
-
-class _Checkpoint:
-    """The state of the last epoch and the best weights in one file, replaced atomically."""
-
-    FILE = "training.npz"
-
-    def __init__(self, folder, model, settings, data, run):
-        self.path = Path(folder) / self.FILE if folder is not None else None
-        self.fingerprint = ""
-        if self.path is not None:
-            digest = hashlib.sha256()
-            encoders = [model.autoencoder, model.vae]
-            setting = [model.settings, asdict(settings), run, *_environment()]
-            digest.update(json.dumps(setting, sort_keys=True, default=str).encode())
-            for encoder in encoders:
-                for weight in encoder.get_weights() if encoder is not None else []:
-                    digest.update(weight.tobytes())
-            data.update(digest)
-            self.fingerprint = digest.hexdigest()
-
-    def restore(self, trainer: SGANTrainer) -> tuple[Progress, list[np.ndarray]]:
-        """Bring a trainer to where a stopped fit was; an unusable file means from the start."""
-        if self.path is None or not self.path.exists():
-            return Progress(), []
-        try:
-            with self.path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-                notes = json.loads(str(archive["notes"]))
-                state = [archive[f"state_{i}"] for i in range(notes["n_state"])]
-                best = [archive[f"best_{i}"] for i in range(notes["n_best"])]
-        except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
-            logger.warning("checkpoint %s is unreadable (%s); training starts afresh",
-                           self.path.name, error)  # fmt: skip
-            return Progress(), []
-        if notes["fingerprint"] != self.fingerprint:
-            logger.info("checkpoint is of other data or parameters; training starts afresh")
-            return Progress(), []
-        trainer.restore(state)
-        progress = Progress(**notes["progress"])
-        logger.info("training continues at epoch %d", progress.next_epoch)
-        return progress, best
-
-    def save(self, trainer: SGANTrainer, progress: Progress, best: list[np.ndarray]) -> None:
-        """Write the checkpoint; a kill at any moment leaves the former one whole."""
-        if self.path is None:
-            return
-        state = trainer.state()
-        notes = {
-            "fingerprint": self.fingerprint,
-            "progress": asdict(progress),
-            "n_state": len(state),
-            "n_best": len(best),
-        }
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        fresh = self.path.with_name(f".{self.path.name}.new")
-        with fresh.open("wb") as file:
-            np.savez(
-                file,
-                notes=np.array(json.dumps(notes)),
-                **{f"state_{i}": array for i, array in enumerate(state)},
-                **{f"best_{i}": array for i, array in enumerate(best)},
-            )
-            file.flush()
-            os.fsync(file.fileno())
-        fresh.replace(self.path)

@@ -30,9 +30,19 @@ def test_rows_without_fraud_have_a_rate_near_zero():
 
 def test_labels_are_right_and_doubtful_rows_have_none():
     log_odds, is_fraud = scores(0.02)
-    labels = pseudo_labels(log_odds, 0.5, confidence=0.9)
+    labels = pseudo_labels(log_odds, 0.5, 0.9, n_labelled_frauds=20)
     assert is_fraud[labels.is_fraud].mean() > 0.9
     assert is_fraud[labels.is_genuine].mean() < 0.01
     assert not (labels.is_fraud & labels.is_genuine).any()
     assert not (labels.is_fraud | labels.is_genuine).all()
-    assert labels.is_fraud.sum() < pseudo_labels(log_odds, 0.5, 0.5).is_fraud.sum()
+    assert labels.is_fraud.sum() < pseudo_labels(log_odds, 0.5, 0.5, 20).is_fraud.sum()
+
+
+def test_a_handful_of_finds_beside_many_labelled_frauds_is_not_believed():
+    log_odds, is_fraud = scores(0.0005, n=10_000)
+    few = pseudo_labels(log_odds, 0.5, 0.5, n_labelled_frauds=2)
+    assert 0 < few.is_fraud.sum() < 20
+    many = pseudo_labels(log_odds, 0.5, 0.5, n_labelled_frauds=300)
+    assert not many.is_fraud.any()
+    assert many.is_genuine.all()
+    assert many.fraud_rate == few.fraud_rate == pytest.approx(is_fraud.mean(), abs=5e-4)
