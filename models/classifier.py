@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from models.saving import load_model, save_model
 from models.sgan import INPUT_PARTS, SGAN
+from models.sgan_batches import n_frauds_in_batch
 from models.sgan_fit import FitData, SGANFit, Validation, fit_sgan, score_members
 from models.sgan_training import SGANTrainingSettings
 
@@ -84,8 +85,8 @@ class SGANClassifier(ClassifierMixin, BaseEstimator):
     ema_decay : float in [0, 1), default=0.995
         Of the moving average of the weights, which is what scores; 0 turns it off.
     unsupervised_weight : float, default=0.1
-        Weight of the real/fake loss beside the class loss; 0 trains the class head alone, a plain
-        dense net, and no generator.
+        Weight of the real/fake loss beside the class loss; 0 trains the class head alone and no
+        generator.
     feature_matching_weight : float, default=1.0
         Weight of feature matching in the generator's loss.
     real_label : float in (0.5, 1], default=0.9
@@ -120,13 +121,15 @@ class SGANClassifier(ClassifierMixin, BaseEstimator):
     last_model_ : SGAN
         Averaged weights of the last epoch.
     chosen_epoch_ : int
-        Epoch, from 0, with the highest average precision on validation rows.
+        The last epoch, from 0, whose average precision on validation rows is at most 0.02 below
+        the best; without validation rows the last with a sound member.
     active_members_ : ndarray of bool of shape (n_members,)
-        Members that score; one whose figures were not finite does not.
+        Members that score; one that had collapsed in the chosen epoch does not.
     history_ : DataFrame
         Figures by epoch and member.
     ensemble_history_ : DataFrame
-        Validation figures of the mean score by epoch; empty without validation rows.
+        By epoch: figures of the score on validation rows, if there are any; and with unlabelled
+        rows `n_pseudo_frauds` and `unlabelled_fraud_rate` that the epoch was trained with.
     collapses_ : list of dict
         Epoch, member and reason of every collapse that was detected.
     n_features_in_, feature_names_in_
@@ -452,7 +455,8 @@ class SGANClassifier(ClassifierMixin, BaseEstimator):
         if self.fraud_share is None:
             self.prior_shift_ = 0.0
         else:
-            self.prior_shift_ = float(logit(fraud_rate) - logit(self.fraud_share))
+            in_batch = n_frauds_in_batch(self.batch_size, self.fraud_share) / self.batch_size
+            self.prior_shift_ = float(logit(fraud_rate) - logit(in_batch))
         return self
 
     def __sklearn_tags__(self):

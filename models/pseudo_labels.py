@@ -80,8 +80,9 @@ def pseudo_labels(log_odds, training_rate, confidence, n_labelled_frauds):
         Share of frauds in the batches that the members were trained on.
     confidence : float in [0.5, 1)
         Probability of its class, at the estimated fraud rate, that a row must have.
-    n_labelled_frauds : int
-        Frauds with a label.
+    n_labelled_frauds : float
+        Real frauds with a label; where only a share of the unlabelled rows is scored, that share
+        of them.
 
     Returns
     -------

@@ -294,6 +294,9 @@ class SGAN(keras.Model):
         self.input_deviation.assign(ops.where(deviation > 1e-6, deviation, 1.0))
         if self.encoding is not None:
             is_labelled = codes >= 0
+            if not is_labelled.any():
+                # Nothing says where classes part (all labels are on synthetic rows): one bin each.
+                is_labelled[:] = True
             self.encoding.fit_bins(rows[is_labelled], codes[is_labelled] == 1)
 
     def discriminator_inputs(self, rows):

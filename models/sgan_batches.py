@@ -82,6 +82,11 @@ def draw_rows(random, rows, positions, n_members, n):
     return tf.gather(rows, tf.gather(positions, which))
 
 
+def n_frauds_in_batch(batch_size, fraud_share):
+    """Frauds among the labelled rows of a step: a whole number, at least one of each class."""
+    return min(max(round(batch_size * fraud_share), 1), batch_size - 1)
+
+
 def draw_labelled(random, pools, n_members, settings):
     """Labelled rows of a step and their labels, (n_members, batch_size, ...) and 1 for fraud."""
     if settings.fraud_share is None:
@@ -89,8 +94,7 @@ def draw_labelled(random, pools, n_members, settings):
         which = random.positions((n_members, settings.batch_size), tf.shape(positions)[0])
         labels = tf.cast(which >= tf.shape(pools.genuine)[0], tf.int32)
         return tf.gather(pools.rows, tf.gather(positions, which)), labels
-    n_frauds = min(max(round(settings.batch_size * settings.fraud_share), 1),
-                   settings.batch_size - 1)  # fmt: skip
+    n_frauds = n_frauds_in_batch(settings.batch_size, settings.fraud_share)
     weight = settings.pseudo_label_weight
     frauds = _draw_either(random, pools.rows, pools.fraud, pools.pseudo_fraud, weight,
                           (n_members, n_frauds))  # fmt: skip

@@ -13,10 +13,10 @@ import pandas as pd
 import tensorflow as tf
 from sklearn.metrics import average_precision_score, precision_recall_curve
 
-from models.collapse import diagnose
-from models.pseudo_labels import PseudoLabels, pseudo_labels
+from models.collapse import SMALLEST_SCORE_DEVIATION, diagnose
+from models.pseudo_labels import PseudoLabels, estimate_fraud_rate, pseudo_labels
 from models.sgan import SGAN
-from models.sgan_batches import RowPools
+from models.sgan_batches import RowPools, n_frauds_in_batch
 from models.sgan_checkpoint import Checkpoint
 from models.sgan_training import SGANTrainer, SGANTrainingSettings
 from models.training import TrainingDivergedError, apply_in_batches
@@ -78,12 +78,9 @@ class FitData:
         positions = np.flatnonzero(self.codes == UNLABELLED)
         return positions[:: max(1, -(-len(positions) // MOST_PSEUDO_LABELS))]
 
-    def batch_fraud_rate(self, fraud_share: float | None) -> float:
-        """Share of frauds in a labelled batch."""
-        if fraud_share is not None:
-            return fraud_share
-        n_frauds, n_genuine = np.sum(self.codes == 1), np.sum(self.codes == 0)
-        return float(n_frauds / (n_frauds + n_genuine))
+    def n_real_frauds(self) -> int:
+        """Labelled frauds that no generator made."""
+        return int(np.sum((self.codes == 1) & ~self.synthetic))
 
     def update(self, digest) -> None:
         """Feed everything that the fit depends on into a hash."""
@@ -166,17 +163,16 @@ def fit_sgan(
     last = trainer.average
     best = SGAN(**model.settings, autoencoder=model.autoencoder, vae=model.vae)
     best.set_weights(best_weights)
+    active = np.asarray(progress.active_members)
     return SGANFit(
         best=best,
         last=last,
         chosen_epoch=progress.chosen_epoch,
-        active_members=np.asarray(progress.active_members),
+        active_members=active,
         history=pd.DataFrame(progress.members),
         ensemble_history=pd.DataFrame(progress.ensemble),
         collapses=progress.collapses,
-        unlabelled_fraud_rate=progress.ensemble[progress.chosen_epoch].get(
-            "unlabelled_fraud_rate", np.nan
-        ),
+        unlabelled_fraud_rate=_unlabelled_fraud_rate(best, active, settings, data),
     )
 
 
@@ -186,12 +182,14 @@ def _label(trainer, data, pools) -> tuple[RowPools, dict[str, float]]:
     if not len(positions) or not settings.pseudo_label_weight or settings.fraud_share is None:
         return pools, {}
     log_odds = score_members(trainer.average, data.rows[positions])
-    sound = np.isfinite(log_odds).all(axis=0)
-    if not sound.any():
-        return pools, {}
+    # Validation rows have no say here: they judge, they do not teach.
+    useful = np.isfinite(log_odds).all(axis=0) & (log_odds.std(axis=0) > SMALLEST_SCORE_DEVIATION)
+    if not useful.any():
+        return data.pools(), {}
+    share_scored = len(positions) / np.sum(data.codes == UNLABELLED)
     labels: PseudoLabels = pseudo_labels(
-        log_odds[:, sound].mean(axis=1), data.batch_fraud_rate(settings.fraud_share),
-        settings.pseudo_label_confidence, n_labelled_frauds=int(np.sum(data.codes == 1)),
+        log_odds[:, useful].mean(axis=1), _batch_fraud_rate(settings),
+        settings.pseudo_label_confidence, share_scored * data.n_real_frauds(),
     )  # fmt: skip
     pools = pools._replace(
         pseudo_genuine=_on_device(positions[labels.is_genuine]),
@@ -201,6 +199,19 @@ def _label(trainer, data, pools) -> tuple[RowPools, dict[str, float]]:
         "n_pseudo_frauds": float(labels.is_fraud.sum()),
         "unlabelled_fraud_rate": labels.fraud_rate,
     }
+
+
+def _batch_fraud_rate(settings: SGANTrainingSettings) -> float:
+    return n_frauds_in_batch(settings.batch_size, settings.fraud_share) / settings.batch_size
+
+
+def _unlabelled_fraud_rate(model: SGAN, active: np.ndarray, settings, data: FitData) -> float:
+    """Share of frauds among the unlabelled rows by the kept epoch; NaN where there are none."""
+    positions = data.unlabelled()
+    if not len(positions) or settings.fraud_share is None:
+        return np.nan
+    log_odds = score_members(model, data.rows[positions])[:, active].mean(axis=1)
+    return estimate_fraud_rate(log_odds.astype(np.float64), _batch_fraud_rate(settings))
 
 
 def score_members(model: SGAN, rows: np.ndarray) -> np.ndarray:

@@ -99,6 +99,8 @@ def _resample(
         )  # fmt: skip
     except ValueError as error:
         raise InputError(f"augment.method={method}: {error}") from error
+    except TrainingDivergedError as error:
+        raise CounterfoilError(f"augment.method={method}: {error}") from error
     origin = np.where(parent >= 0, row_ids[np.maximum(parent, 0)], -1)
     return _table(X_new, columns, y_new, source, origin)
 

@@ -128,7 +128,7 @@ def _write_history(classifier: SGANClassifier, folder: Path) -> None:
         {
             "chosen_epoch": chosen,
             "chosen_by": "last epoch with validation_average_precision at most 0.02 below the best",
-            "figures": classifier.ensemble_history_.iloc[chosen].to_dict(),
+            "figures": classifier.ensemble_history_.iloc[chosen].dropna().to_dict(),
             "active_members": classifier.active_members_.tolist(),
             "collapses": classifier.collapses_,
         },

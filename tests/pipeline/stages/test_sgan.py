@@ -68,11 +68,12 @@ def test_every_file_is_written(trained_project):
 
 
 @pytest.mark.parametrize("folder", ["", "without_augmentation"])
-def test_the_chosen_epoch_has_the_highest_validation_average_precision(trained_project, folder):
+def test_the_chosen_epoch_is_the_last_about_as_good_as_the_best(trained_project, folder):
     place = trained_project.artifacts.folder("sgan") / folder
     chosen, by_epoch = read_json(place / "chosen.json"), pd.read_csv(place / "ensemble.csv")
     assert by_epoch["epoch"].tolist() == list(range(EPOCHS))
-    assert chosen["chosen_epoch"] == by_epoch["validation_average_precision"].argmax()
+    figure = by_epoch["validation_average_precision"]
+    assert chosen["chosen_epoch"] == by_epoch["epoch"][figure >= figure.max() - 0.02].iloc[-1]
     classifier = SGANClassifier.load(place / "classifier")
     assert classifier.chosen_epoch_ == chosen["chosen_epoch"]
 
@@ -83,7 +84,7 @@ def test_the_saved_classifier_is_that_of_the_chosen_epoch(trained_project, class
     rows = trained_project.artifacts.scaled()[is_validation]
     by_hand = average_precision_score(
         label,
-        classifier.predict_members(rows).mean(axis=1),
+        classifier.decision_function(rows),
         sample_weight=prevalence_weights(label, 0.01),
     )
     figures = read_json(trained_project.path("sgan", "chosen.json"))["figures"]

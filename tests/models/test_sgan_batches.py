@@ -1,0 +1,92 @@
+"""What a training step of the SGAN draws."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from models.sgan_batches import Randomness, Replay, RowPools, draw_labelled, n_frauds_in_batch
+
+
+@dataclass
+class Settings:
+    batch_size: int = 4000
+    fraud_share: float | None = 0.25
+    pseudo_label_weight: float = 0.5
+
+
+def positions(*values):
+    return tf.constant(np.array(values, np.int32))
+
+
+@pytest.fixture
+def pools():
+    """Row i holds i: 0-3 labelled genuine, 4-5 labelled frauds, 6-9 and 10-17 pseudo-labelled."""
+    return RowPools(
+        rows=tf.constant(np.arange(18, dtype=np.float32)[:, None]),
+        genuine=positions(0, 1, 2, 3),
+        fraud=positions(4, 5),
+        pseudo_genuine=positions(6, 7, 8, 9),
+        pseudo_fraud=positions(*range(10, 18)),
+        real=positions(*range(18)),
+    )
+
+
+@pytest.fixture
+def random():
+    return Randomness(seed=3, step=tf.Variable(0, dtype=tf.int64))
+
+
+def drawn(random, pools, settings, n_members=2):
+    rows, labels = draw_labelled(random, pools, n_members, settings)
+    return rows.numpy()[..., 0].astype(int), labels.numpy()
+
+
+def test_labels_are_those_of_the_rows(random, pools):
+    rows, labels = drawn(random, pools, Settings())
+    assert set(rows[labels == 1]) == {4, 5, *range(10, 18)}
+    assert set(rows[labels == 0]) == {*range(4), *range(6, 10)}
+    assert labels.mean(axis=1).tolist() == [0.25, 0.25]
+
+
+def test_a_pseudo_labelled_row_is_drawn_half_as_often_as_a_labelled_one(random, pools):
+    rows, _ = drawn(random, pools, Settings(batch_size=40_000))
+    counts = np.bincount(rows.ravel(), minlength=18)
+    assert counts[6:10].mean() == pytest.approx(0.5 * counts[:4].mean(), rel=0.05)
+    assert counts[10:].mean() == pytest.approx(0.5 * counts[4:6].mean(), rel=0.05)
+
+
+def test_without_pseudo_labels_only_labelled_rows_are_drawn(random, pools):
+    empty = pools._replace(pseudo_genuine=positions(), pseudo_fraud=positions())
+    assert set(drawn(random, empty, Settings())[0].ravel()) == set(range(6))
+    off = drawn(random, pools, Settings(pseudo_label_weight=0.0))[0]
+    assert set(off.ravel()) == set(range(6))
+
+
+def test_frauds_as_they_come(random, pools):
+    rows, labels = drawn(random, pools, Settings(fraud_share=None))
+    assert labels.mean() == pytest.approx(2 / 6, abs=0.03)
+    assert set(rows[labels == 1]) == {4, 5}
+
+
+def test_members_and_steps_draw_differently_and_a_step_always_the_same(random, pools):
+    first, _ = drawn(random, pools, Settings())
+    assert not np.array_equal(first[0], first[1])
+    random.begin_step()
+    np.testing.assert_array_equal(drawn(random, pools, Settings())[0], first)
+    random.begin_step()
+    random.step.assign_add(1)
+    assert not np.array_equal(drawn(random, pools, Settings())[0], first)
+
+
+def test_a_batch_has_a_row_of_each_class():
+    assert [n_frauds_in_batch(4, share) for share in (0.01, 0.5, 0.99)] == [1, 2, 3]
+
+
+def test_replay_gives_back_fakes_of_earlier_steps(random):
+    replay = Replay(n_members=1, n_rows=2, n_features=1)
+    for step in range(3):
+        replay.keep(tf.fill((1, 5, 1), float(step + 1)), tf.constant(step, tf.int64))
+    seen = {float(replay.draw(random, tf.constant(3, tf.int64))[0, 0, 0]) for _ in range(40)}
+    assert seen == {1.0, 2.0, 3.0}
