@@ -29,8 +29,6 @@ ESTIMATORS = [
         {
             "check_classifiers_classes": "uses the labels -1 and 1; here -1 means unlabelled, and "
             "scikit-learn exempts its own semi-supervised classifiers by their names",
-            "check_methods_subset_invariance": "float32 matrix products round differently for "
-            "batches of another size, by about 1e-6",
         },
     ),
 ]
