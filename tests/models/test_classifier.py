@@ -177,6 +177,8 @@ def test_synthetic_rows_do_not_shift_the_input_standardisation(rows):
         np.vstack([X, far]), np.append(y, np.ones(50, int)), synthetic=np.arange(1550) >= 1500
     )
     np.testing.assert_allclose(classifier.model_.input_mean, X.mean(axis=0), atol=1e-5)
+    # Nor the rate that the probabilities hold at; a batch of 32 has 3 frauds.
+    assert classifier.prior_shift_ == pytest.approx(logit(y.mean()) - logit(3 / 32))
 
 
 def test_a_stopped_fit_continues_with_the_same_result(rows, validation, encoders, fitted, tmp_path):
