@@ -42,7 +42,7 @@ def test_no_sgan_collapses_and_it_beats_logistic_regression(tmp_path):
     )
     assert metrics["data"]["prevalence"] == 0.00167, "precision would be overstated"
     members = metrics["sgan"]["members"]
-    assert len(members) == 3
+    assert len(members) == 6
     # A discriminator that collapses calls every row genuine, and its F1 stays at zero.
     assert all(member["last_epoch_validation_f1"] > 0.5 for member in members)
     sgan = metrics["sgan"]["average_precision"]["value"]
