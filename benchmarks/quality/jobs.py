@@ -12,13 +12,14 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 SMALL_MARK = "-small"
-# The code that a job's result depends on, by the family of its variant.
+# The code that a job's result depends on, by the family of its variant: these files and all
+# that they import from the packages below.
 CODE = {
-    "peer": ("features/scaling.py", "benchmarks/quality/peers.py"),
-    "network": ("features", "models", "benchmarks/quality/networks.py",
-                "benchmarks/quality/augmenting.py"),
-}  # fmt: skip
+    "peer": ("benchmarks/quality/peers.py",),
+    "network": ("benchmarks/quality/networks.py", "benchmarks/quality/augmenting.py"),
+}
 CODE_OF_ALL = ("benchmarks/quality/rows.py",)
+FITTING_PACKAGES = ("features", "models")
 # A change here asks for new figures, not for new fits.
 CODE_OF_FIGURES = (
     "benchmarks/quality/judging.py",
@@ -94,7 +95,7 @@ class Job:
             "split": self.split,
             "fit_seed": self.fit_seed,
             "data": data,
-            "code": code_version(CODE[self.variant.family] + CODE_OF_ALL),
+            "code": fitting_version(CODE[self.variant.family] + CODE_OF_ALL),
         }
         text = json.dumps(facts, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
@@ -111,6 +112,18 @@ def figures_version() -> str:
 
 
 @cache
+def fitting_version(names: tuple[str, ...], root: Path = ROOT) -> str:
+    """Hash of Python files and of what they import, at any distance, from `FITTING_PACKAGES`."""
+    found = set(names)
+    waiting = list(names)
+    while waiting:
+        new = _imported_files(root, waiting.pop()) - found
+        found |= new
+        waiting += new
+    return code_version(tuple(sorted(found)), root)
+
+
+@cache
 def code_version(names: tuple[str, ...], root: Path = ROOT) -> str:
     """Hash of Python files and folders of them, blind to comments, layout and docstrings."""
     digest = hashlib.sha256()
@@ -120,6 +133,23 @@ def code_version(names: tuple[str, ...], root: Path = ROOT) -> str:
             digest.update(file.relative_to(root).as_posix().encode())
             digest.update(_bare_code(file.read_text(encoding="utf-8")).encode())
     return digest.hexdigest()[:16]
+
+
+def _imported_files(root: Path, name: str) -> set[str]:
+    """Modules of `FITTING_PACKAGES` that a file imports, wherever in it, as file names."""
+    modules = []
+    for node in ast.walk(ast.parse((root / name).read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            # `from models import sgan` and `from models.sgan import Member` both name a file.
+            modules += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        elif isinstance(node, ast.Import):
+            modules += [alias.name for alias in node.names]
+    files = {
+        f"{module.replace('.', '/')}.py"
+        for module in modules
+        if module.split(".")[0] in FITTING_PACKAGES
+    }
+    return {file for file in files if (root / file).is_file()}
 
 
 def _bare_code(source: str) -> str:

@@ -6,7 +6,7 @@ import pytest
 from benchmarks.quality import __main__ as command
 from benchmarks.quality import running
 from benchmarks.quality.fitted import Fitted
-from benchmarks.quality.jobs import code_version
+from benchmarks.quality.jobs import code_version, fitting_version
 from benchmarks.quality.ledger import Ledger
 from benchmarks.quality.studies import plan
 
@@ -154,6 +154,28 @@ def test_code_versions_see_code_and_no_comments(tmp_path):
     assert version('"""Other."""\ndef f(x):\n    """2."""\n    return x + 1\n') == first
     assert version('"""One."""\n\n\ndef f(x):\n    """Two."""\n    return x - 1  # why\n') != first
     code_version.cache_clear()
+
+
+def test_a_fit_depends_on_what_its_code_imports_and_on_no_other_file(tmp_path):
+    for folder in ("benchmarks", "features", "models"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "benchmarks/fits.py").write_text("from models import net\n")
+    (tmp_path / "models/net.py").write_text("def f():\n    from features.rows import g\n")
+    (tmp_path / "models/beside.py").write_text("x = 1\n")
+    (tmp_path / "features/rows.py").write_text("def g():\n    return 1\n")
+
+    def version():
+        for function in (code_version, fitting_version):
+            function.cache_clear()
+        return fitting_version(("benchmarks/fits.py",), tmp_path)
+
+    first = version()
+    (tmp_path / "models/beside.py").write_text("x = 2\n")
+    assert version() == first
+    (tmp_path / "features/rows.py").write_text("def g():\n    return 2\n")
+    assert version() != first
+    for function in (code_version, fitting_version):
+        function.cache_clear()
 
 
 def test_the_first_split_of_every_variant_comes_before_the_second():
