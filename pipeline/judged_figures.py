@@ -140,7 +140,7 @@ def _figures(
 def _meaning_of_scores(one: Judged, test: Part) -> dict[str, Any]:
     """Return how far the scores are the probabilities of fraud that they claim to be."""
     rows = (test.label, one.on_test, test.weight)
-    still_missing = fit_logistic_calibration(one.on_test, test.label, test.weight)
+    still_missing = fit_logistic_calibration(one.on_test, test.label, test.weight, with_floor=False)
     return {
         "calibration_slope": still_missing.slope,
         "calibration_intercept": still_missing.intercept,

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import expit, logit
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import log_loss
 
 from evaluation.calibration import (
     LogisticCalibration,
@@ -92,10 +93,15 @@ def test_apply_by_hand_and_at_the_ends():
 
 
 def test_survives_json():
-    calibration = LogisticCalibration(0.8, -1.5)
+    calibration = LogisticCalibration(0.8, -1.5, 1e-4)
     assert LogisticCalibration.from_dict(json.loads(json.dumps(calibration.to_dict()))) == (
         calibration
     )
+
+
+def test_reads_what_was_written_before_there_was_a_floor():
+    former = {"slope": 0.8, "intercept": -1.5}
+    assert LogisticCalibration.from_dict(former) == LogisticCalibration(0.8, -1.5, 0.0)
 
 
 def test_weights_are_copies():
@@ -104,6 +110,35 @@ def test_weights_are_copies():
     copies = fit_logistic_calibration(np.repeat(score, weight), np.repeat(y, weight))
     weighted = fit_logistic_calibration(score, y, weight)
     assert weighted.slope == pytest.approx(copies.slope, rel=1e-4)
+
+
+def lapsing(n, floor, seed=0):
+    """Scores of which a share `floor` are frauds whatever the score says."""
+    rng = np.random.default_rng(seed)
+    raw = rng.normal(-12, 5, n)
+    fraud = rng.random(n) < floor + (1 - floor) * expit(raw)
+    return expit(raw), fraud.astype(int)
+
+
+def test_finds_the_floor_that_some_frauds_lie_on():
+    score, y = lapsing(200_000, 5e-4)
+    fitted = fit_logistic_calibration(score, y)
+    assert fitted.floor == pytest.approx(5e-4, rel=0.25)
+    assert fitted.apply(score).mean() == pytest.approx(y.mean(), rel=1e-6)
+    line = fit_logistic_calibration(score, y, with_floor=False)
+    unseen, labels = lapsing(200_000, 5e-4, seed=1)
+    saved = log_loss(labels, line.apply(unseen)) - log_loss(labels, fitted.apply(unseen))
+    assert saved * len(labels) > 10  # nats
+
+
+def test_gives_no_floor_where_none_is_needed():
+    floors = [fit_logistic_calibration(*lapsing(50_000, 0.0, seed)).floor for seed in range(20)]
+    assert np.count_nonzero(floors) <= 3
+
+
+def test_apply_with_a_floor_by_hand():
+    calibration = LogisticCalibration(slope=1.0, intercept=0.0, floor=0.2)
+    np.testing.assert_allclose(calibration.apply([0.0, 0.5, 1.0]), [0.2, 0.6, 1.0], atol=1e-11)
 
 
 def test_slope_says_which_way_scores_err():
@@ -130,6 +165,8 @@ def test_impossible_numbers_are_named():
         fit_logistic_calibration([0.1, 0.9], [0, 1], ridge=0)
     with pytest.raises(ValueError, match="finite slope above 0"):
         LogisticCalibration(-1.0, 0.0)
+    with pytest.raises(ValueError, match="floor must lie"):
+        LogisticCalibration(1.0, 0.0, 1.0)
     with pytest.raises(ValueError, match="probabilities"):
         LogisticCalibration(1.0, 0.0).apply([1.5])
 
