@@ -5,6 +5,7 @@
     model.json      format, schema, threshold, calibration, SHA-256 of the other files
     scaler.skops    as `scale` fitted it
     classifier/     as `SGANClassifier.save` wrote it: members and encoders, `.keras`
+    evidence/       scored rows and figures, for `counterfoil compare` (pipeline/evidence.py)
 
 Loading runs no code of the folder: skops and Keras load known types only.
 """
@@ -13,7 +14,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -129,6 +130,7 @@ def save(
     threshold: float,
     threshold_rule: str,
     trained_on: Mapping[str, Any],
+    write_more: Callable[[Path], None] | None = None,
 ) -> None:
     """Write the packaged model; equal models give equal bytes.
 
@@ -150,10 +152,14 @@ def save(
         How it was chosen, e.g. "f1" or "alerts 0.001".
     trained_on : mapping
         Where the model comes from: data SHA-256, rows, frauds, parameters worth keeping.
+    write_more : callable, optional
+        Called with the folder before its files are hashed.
     """
     folder.mkdir(parents=True)
     shutil.copyfile(scaler_file, folder / SCALER_FILE)
     classifier.save(folder / CLASSIFIER_FOLDER)
+    if write_more is not None:
+        write_more(folder)
     manifest = {
         "format_version": FORMAT_VERSION,
         "counterfoil_version": version(),

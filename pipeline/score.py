@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +10,7 @@ from typing import TYPE_CHECKING
 from pipeline.artifacts import atomic_path
 from pipeline.errors import InputError
 from pipeline.model_folder import FraudModel, load, read_manifest
+from pipeline.model_names import packaged_model
 from pipeline.tables import SUFFIXES, read_table
 from pipeline.terminal import native_messages_held_back
 
@@ -22,7 +21,6 @@ logger = logging.getLogger(__name__)
 
 RESULT_COLUMNS = ("score", "decision")
 ROW_NUMBER = "row"
-_RUN_OR_URI = re.compile(r"[0-9a-f]{32}|(runs|models|mlflow-artifacts):/.+")
 
 
 @dataclass(frozen=True)
@@ -48,8 +46,7 @@ def score(model: str, input: Path, out: Path, root: Path | None = None) -> Score
     Parameters
     ----------
     model : str
-        A folder with a packaged model (``artifacts/evaluate/model``), an MLflow run id, or a
-        model URI (``models:/...``, ``runs:/...``).
+        What `pipeline.model_names.packaged_model` takes: a folder, a run, an alias, a model URI.
     input : Path
         CSV or Parquet with the columns of the training data; the label is not needed.
     out : Path
@@ -86,29 +83,12 @@ def score(model: str, input: Path, out: Path, root: Path | None = None) -> Score
 
 
 def open_model(name: str, root: Path) -> FraudModel:
-    """Load a packaged model from a folder or from MLflow, and choose the device it runs on.
+    """Load a packaged model, and choose the device it runs on.
 
-    Raises
-    ------
-    InputError
-        If there is no such model.
-    CounterfoilError
-        If MLflow is needed and cannot be reached.
+    Parameters, errors: as of `pipeline.model_names.packaged_model`.
     """
-    folder = Path(name)
-    if folder.is_dir():
-        downloaded = folder / "artifacts" / "model"  # inside an MLflow model
-        return _load(downloaded if (folder / "MLmodel").is_file() else folder)
-    if not _RUN_OR_URI.fullmatch(name):
-        raise InputError(
-            f"{name} is no folder, no run id and no model URI; give artifacts/evaluate/model, the "
-            "id of an MLflow run, or models:/<name>/<version>"
-        )
-    from pipeline.tracking_model import download_model
-    from pipeline.tracking_server import tracking_uri
-
-    with tempfile.TemporaryDirectory() as scratch:
-        return _load(download_model(name, tracking_uri(root), Path(scratch)))
+    with packaged_model(name, root) as folder:
+        return _load(folder)
 
 
 def _load(folder: Path) -> FraudModel:

@@ -125,6 +125,32 @@ def download_model(name: str, uri: str, folder: Path) -> Path:
     return found[0].parent
 
 
+def run_named(name: str, uri: str) -> str:
+    """Return the id of the one finished parent run of a name.
+
+    Raises
+    ------
+    InputError
+        If there is none, or several.
+    """
+    client = connect(uri)
+    with mlflow_errors(uri):
+        experiments = [found.experiment_id for found in client.search_experiments()]
+        quoted = name.replace("\\", "\\\\").replace("'", "\\'")
+        runs = client.search_runs(
+            experiments, f"attributes.run_name = '{quoted}' and attributes.status = 'FINISHED'"
+        )
+    ids = [run.info.run_id for run in runs if "mlflow.parentRunId" not in run.data.tags]
+    if len(ids) == 1:
+        return ids[0]
+    if ids:
+        raise InputError(f"{len(ids)} runs are named {name!r}; give an id: {', '.join(ids[:5])}")
+    raise InputError(
+        f"{name} is no folder, and MLflow at {shown_uri(uri)} has no finished run of that name; "
+        "give artifacts/evaluate/model, the id or name of a run, NAME@ALIAS, or a model URI"
+    )
+
+
 def _create_model(run_id: str, uri: str) -> str:
     """Return the id of a new, empty model of the run.
 

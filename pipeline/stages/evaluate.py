@@ -14,6 +14,8 @@ from models.classifier import SGANClassifier
 from pipeline import model_folder
 from pipeline.artifacts import write_json
 from pipeline.context import StageContext, StageResult
+from pipeline.evidence import FOLDER as EVIDENCE
+from pipeline.evidence import write_evidence
 from pipeline.judged_figures import metrics_of
 from pipeline.judging import SGAN, Judged, Part, judge, read_part
 from pipeline.result_pictures import draw_results
@@ -43,9 +45,10 @@ def evaluate(context: StageContext) -> StageResult:
     }
     metrics = metrics_of(context, judged, classifier, members, validation, test)
     write_json(metrics, context.output / "metrics.json")
-    _write_predictions(context, members, judged[SGAN], {VALIDATION: validation, TEST: test})
+    predictions = _predictions(members, judged[SGAN], {VALIDATION: validation, TEST: test})
+    predictions.to_parquet(context.output / "predictions.parquet", index=False)
     draw_results(context, judged, test)
-    _package(context, classifier, judged[SGAN], metrics)
+    _package(context, classifier, judged[SGAN], metrics, predictions)
     figures = metrics[SGAN]
     return StageResult(
         n_rows=len(test.label),
@@ -85,12 +88,10 @@ def _challengers(context: StageContext) -> dict[str, Callable[[np.ndarray], np.n
     return scorers
 
 
-def _write_predictions(
-    context: StageContext,
-    members: dict[str, np.ndarray],
-    sgan: Judged,
-    parts: dict[str, Part],
-) -> None:
+def _predictions(
+    members: dict[str, np.ndarray], sgan: Judged, parts: dict[str, Part]
+) -> pd.DataFrame:
+    """Return score and decision of every row of the parts, and the scores of the members."""
     tables = []
     for name, part in parts.items():
         score = sgan.on_test if name == TEST else sgan.on_validation
@@ -106,21 +107,25 @@ def _write_predictions(
         for member, member_score in enumerate(members[name].T):
             table[f"member_{member}"] = member_score
         tables.append(table)
-    predictions = pd.concat(tables, ignore_index=True)
-    predictions.to_parquet(context.output / "predictions.parquet", index=False)
+    return pd.concat(tables, ignore_index=True)
 
 
 def _package(
-    context: StageContext, classifier: SGANClassifier, sgan: Judged, metrics: dict[str, Any]
+    context: StageContext,
+    classifier: SGANClassifier,
+    sgan: Judged,
+    metrics: dict[str, Any],
+    predictions: pd.DataFrame,
 ) -> None:
     params = context.params.evaluate
     data = context.artifacts.data_summary()
+    schema = TransactionSchema.from_dict(data["schema"])
     value = "" if params.threshold_value is None else f" {params.threshold_value:g}"
     model_folder.save(
         context.output / "model",
         scaler_file=context.artifacts.folder("scale") / "scaler.skops",
         classifier=classifier,
-        schema=TransactionSchema.from_dict(data["schema"]),
+        schema=schema,
         calibration=sgan.calibration,
         threshold=sgan.threshold,
         threshold_rule=f"{params.threshold}{value}",
@@ -132,4 +137,7 @@ def _package(
             "average_precision": metrics[SGAN]["average_precision"],
             "f1": metrics[SGAN]["f1"],
         },
+        write_more=lambda folder: write_evidence(
+            folder / EVIDENCE, context, predictions, schema, metrics
+        ),
     )

@@ -1,0 +1,192 @@
+"""What a packaged model carries to be compared: scored rows, F1 per epoch, inputs, parameters.
+
+::
+
+    evidence/
+      rows.parquet   validation and test rows: row_id, part, label, score, time, amount
+      epochs.csv     figures on validation rows by epoch, of the ensemble and over members
+      inputs.json    the distribution of each input among training rows
+      run.json       data, parameters, figures on test rows, fidelity of the synthetic frauds
+
+No input of a transaction but its time and amount is in there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipeline.artifacts import read_json, write_json
+from pipeline.errors import InputError
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+
+    from features.schema import TransactionSchema
+    from pipeline.context import StageContext
+
+FOLDER = "evidence"
+ROWS, EPOCHS, INPUTS, RUN = "rows.parquet", "epochs.csv", "inputs.json", "run.json"
+# Where and how fast a run was made says nothing about its model.
+PARAMS_LEFT_OUT = {"device", "tracking"}
+N_QUANTILES = 101
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """The evidence of one packaged model.
+
+    Attributes
+    ----------
+    rows : DataFrame
+        Validation and test rows: `row_id` (position in the data, by time), `part`, `label`,
+        `score` (calibrated), and `time` and `amount` where the data have them.
+    epochs : DataFrame
+        `epoch`, `validation_f1` and `validation_average_precision` of the ensemble, and the
+        `mean`, `low` and `high` of F1 over the members.
+    inputs : mapping
+        By column ``{"quantiles": [...]}`` (101 of them) or ``{"counts": {category: rows}}``.
+    run : mapping
+        `data`, `params`, `metrics`, `fidelity` (None without synthetic frauds), `chosen`.
+    """
+
+    rows: pd.DataFrame
+    epochs: pd.DataFrame
+    inputs: Mapping[str, Any]
+    run: Mapping[str, Any]
+
+    @property
+    def prevalence(self) -> float | None:
+        """Fraud rate at which the run's figures hold; None: that of its rows."""
+        found: float | None = self.run["params"]["evaluate"]["prevalence"]
+        return found
+
+    @property
+    def transactions_per_day(self) -> float | None:
+        """Transactions of a day at that fraud rate; None for data without time.
+
+        All rows over all days, whatever share of them a part holds: a genuine row stands for as
+        many transactions as the prevalence asks for.
+        """
+        data = self.run["data"]
+        if not data.get("time") or not data["time"]["n_days"]:
+            return None
+        n = data["n_frauds"] / self.prevalence if self.prevalence else data["n_rows"]
+        return float(n / data["time"]["n_days"])
+
+    def part(self, name: str) -> pd.DataFrame:
+        """Return the rows of "validation" or "test"."""
+        return self.rows[self.rows["part"] == name].reset_index(drop=True)
+
+
+def write_evidence(
+    folder: Path,
+    context: StageContext,
+    predictions: pd.DataFrame,
+    schema: TransactionSchema,
+    metrics: Mapping[str, Any],
+) -> None:
+    """Write the folder `evidence` of a model that is being packaged.
+
+    Parameters
+    ----------
+    folder : Path
+        Does not exist yet.
+    context : StageContext
+        Of the stage `evaluate`.
+    predictions : DataFrame
+        `row_id`, `part`, `label` and `score` of the validation and test rows.
+    schema : TransactionSchema
+        Names the inputs, the time and the amount.
+    metrics : mapping
+        Content of metrics.json.
+    """
+    folder.mkdir(parents=True)
+    artifacts = context.artifacts
+    _rows(context, predictions, schema).to_parquet(folder / ROWS, index=False)
+    _epochs(artifacts.folder("sgan")).to_csv(folder / EPOCHS, index=False)
+    write_json(_inputs(context, schema), folder / INPUTS)
+    fidelity = artifacts.folder("augment") / "fidelity.json"
+    params = context.params.model_dump(mode="json")
+    run = {
+        "data": artifacts.data_summary(),
+        "params": {name: params[name] for name in params if name not in PARAMS_LEFT_OUT},
+        "metrics": dict(metrics),
+        "fidelity": read_json(fidelity) if fidelity.exists() else None,
+        "chosen": read_json(artifacts.folder("sgan") / "chosen.json"),
+    }
+    write_json(run, folder / RUN)
+
+
+def read_evidence(model: Path) -> Evidence:
+    """Read the evidence of a packaged model.
+
+    Parameters
+    ----------
+    model : Path
+        The packaged model's folder, checked by `model_folder.read_manifest`.
+
+    Raises
+    ------
+    InputError
+        If the model was packaged without evidence.
+    """
+    import pandas as pd
+
+    folder = model / FOLDER
+    if not (folder / RUN).is_file():
+        raise InputError(
+            f"{model} holds no evidence: it was packaged by an earlier version of Counterfoil; "
+            "run the stage evaluate again, or rescore all models with --on DATA"
+        )
+    return Evidence(
+        rows=pd.read_parquet(folder / ROWS),
+        epochs=pd.read_csv(folder / EPOCHS),
+        inputs=read_json(folder / INPUTS),
+        run=read_json(folder / RUN),
+    )
+
+
+def _rows(
+    context: StageContext, predictions: pd.DataFrame, schema: TransactionSchema
+) -> pd.DataFrame:
+    rows = predictions[["row_id", "part", "label", "score"]].reset_index(drop=True)
+    sources = {"time": schema.time, "amount": schema.amount}
+    named = {name: column for name, column in sources.items() if column}
+    if not named:
+        return rows
+    table = context.artifacts.transactions(list(named.values()))
+    found = table.iloc[rows["row_id"].to_numpy()].reset_index(drop=True)
+    return rows.assign(**{name: found[column] for name, column in named.items()})
+
+
+def _epochs(sgan: Path) -> pd.DataFrame:
+    import pandas as pd
+
+    ensemble = pd.read_csv(sgan / "ensemble.csv")
+    members = pd.read_csv(sgan / "f1_by_epoch.csv")
+    return ensemble.merge(members[["epoch", "mean", "low", "high"]], on="epoch", how="left")
+
+
+def _inputs(context: StageContext, schema: TransactionSchema) -> dict[str, Any]:
+    from features.splitting import TRAINING
+
+    is_training = (context.artifacts.split()["part"] == TRAINING).to_numpy()
+    described = {}
+    for name in schema.inputs:
+        column = context.artifacts.transactions([name]).loc[is_training, name]
+        described[name] = (
+            {"counts": {str(key): int(n) for key, n in column.value_counts().sort_index().items()}}
+            if name in schema.categorical
+            else {"quantiles": _quantiles(column.to_numpy())}
+        )
+    return described
+
+
+def _quantiles(values: np.ndarray) -> list[float]:
+    import numpy as np
+
+    return [float(q) for q in np.quantile(values, np.linspace(0, 1, N_QUANTILES))]

@@ -1,0 +1,81 @@
+"""Finds the packaged model that a name on the command line means."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from pipeline.errors import InputError
+
+RUN_ID = re.compile(r"[0-9a-f]{32}")
+URI = re.compile(r"(runs|models|mlflow-artifacts):/.+")
+ALIAS = re.compile(r"[^/:@]+@[^/:@]+")
+INSIDE_MLFLOW_MODEL = Path("artifacts", "model")
+INSIDE_PROJECT = Path("artifacts", "evaluate", "model")
+
+
+@contextmanager
+def packaged_model(name: str, root: Path) -> Iterator[Path]:
+    """Yield the folder of a packaged model; a downloaded one is gone after the block.
+
+    Parameters
+    ----------
+    name : str
+        A folder (a packaged model, an MLflow model, or a project that was run), the id or the
+        name of an MLflow run, ``NAME@ALIAS`` of the model registry, or a model URI
+        (``models:/...``, ``runs:/...``).
+    root : Path
+        The project's folder, whose mlflow.db is asked unless MLFLOW_TRACKING_URI is set.
+
+    Raises
+    ------
+    InputError
+        If there is no such model, or several runs have that name.
+    CounterfoilError
+        If MLflow is needed and cannot be reached.
+    """
+    folder = Path(name)
+    if folder.is_dir():
+        yield _in_folder(folder)
+        return
+    from pipeline.tracking_model import download_model, run_named
+    from pipeline.tracking_server import tracking_uri
+
+    uri = tracking_uri(root)
+    if not _has_runs(uri):
+        raise InputError(_explain(name, "there is no mlflow.db here that could know it"))
+    if ALIAS.fullmatch(name):
+        name = f"models:/{name}"
+    elif not (RUN_ID.fullmatch(name) or URI.fullmatch(name)):
+        _refuse_paths(name)
+        name = run_named(name, uri)
+    with tempfile.TemporaryDirectory() as scratch:
+        yield download_model(name, uri, Path(scratch))
+
+
+def _in_folder(folder: Path) -> Path:
+    if (folder / "MLmodel").is_file():
+        return folder / INSIDE_MLFLOW_MODEL
+    inside = folder / INSIDE_PROJECT
+    return inside if inside.is_dir() else folder
+
+
+def _refuse_paths(name: str) -> None:
+    """Say at once that a path does not exist, instead of asking a server for a run of that name."""
+    if "/" in name or name.startswith("."):
+        raise InputError(_explain(name, "a path"))
+
+
+def _explain(name: str, why: str) -> str:
+    return (
+        f"{name} is no folder, no run id and no model URI ({why}); give artifacts/evaluate/model, "
+        "the id or name of an MLflow run, NAME@ALIAS, or models:/<name>/<version>"
+    )
+
+
+def _has_runs(uri: str) -> bool:
+    """Whether asking is of use; MLflow would make the database, which takes seconds."""
+    return not uri.startswith("sqlite:///") or Path(uri.removeprefix("sqlite:///")).exists()
