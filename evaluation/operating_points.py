@@ -1,0 +1,147 @@
+"""What each threshold would mean: chosen on validation rows, judged on test rows."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from evaluation.inputs import check_scored_rows
+from evaluation.ranking import rank_cuts
+
+GRID_STEP = 1.005  # between two thresholds without a fraud, alerts rise by at least this factor
+
+
+class OperatingPoints(NamedTuple):
+    """Thresholds of one model from the highest down, and what they do.
+
+    The first has no alerts; its threshold is infinite.
+
+    Attributes
+    ----------
+    threshold : ndarray of shape (n_points,)
+        Halfway between neighbouring validation scores.
+    validation_alerts : ndarray of shape (n_points,), in [0, 1]
+        Share of the (weighted) validation transactions that are alerts.
+    validation_false_alarms : ndarray of shape (n_points,)
+        Weight of the genuine validation rows among them.
+    validation_missed_amount : ndarray of shape (n_points,)
+        Money in the validation frauds that are none; 0 without amounts.
+    alerts : ndarray of shape (n_points,), in [0, 1]
+        Share of the test transactions that are alerts.
+    caught, false_alarms : ndarray of shape (n_points,)
+        Frauds and genuine rows among the test rows' alerts.
+    caught_amount : ndarray of shape (n_points,)
+        Money in the test frauds caught; 0 without amounts.
+    """
+
+    threshold: np.ndarray
+    validation_alerts: np.ndarray
+    validation_false_alarms: np.ndarray
+    validation_missed_amount: np.ndarray
+    alerts: np.ndarray
+    caught: np.ndarray
+    false_alarms: np.ndarray
+    caught_amount: np.ndarray
+
+    def within_alerts(self, share):
+        """Index of the point with the most alerts that stays within a share of transactions.
+
+        Parameters
+        ----------
+        share : float
+            Of the validation transactions; fewer alerts than the smallest point's give point 0.
+
+        Returns
+        -------
+        int
+        """
+        return int(np.flatnonzero(self.validation_alerts <= share)[-1])
+
+    def of_least_cost(self, per_false_alarm, per_missed_unit):
+        """Index of the point of the lowest cost on validation rows, of equals the highest.
+
+        per_false_alarm * false alarms + per_missed_unit * missed amount.
+
+        Parameters
+        ----------
+        per_false_alarm : float, at least 0
+            Cost of one false alarm, in the unit of the amounts.
+        per_missed_unit : float, at least 0
+            Cost of one unit of money in a missed fraud; 1 where all of it is lost.
+
+        Returns
+        -------
+        int
+        """
+        cost = (
+            per_false_alarm * self.validation_false_alarms
+            + per_missed_unit * self.validation_missed_amount
+        )
+        return int(np.argmin(cost))
+
+
+def operating_points(validation, test):
+    """Points of one model: every threshold that catches a fraud more, and a grid between.
+
+    Parameters
+    ----------
+    validation, test : tuple (y_true, score, sample_weight, amount)
+        Rows as in `evaluation.metrics.summarise`; amounts may be None.
+
+    Returns
+    -------
+    OperatingPoints
+        Alert shares of neighbouring points differ by at most half a percent of themselves, or
+        by one row of equal scores.
+    """
+    y_true, score, weight = check_scored_rows(*validation[:3])
+    cuts = rank_cuts(y_true, score, weight)
+    kept = _worth_showing(cuts)
+    thresholds = np.array([cuts.threshold(index) for index in kept])
+    amount = _amounts(validation)
+    frauds = y_true == 1
+    at_risk = float(np.sum((weight * amount)[frauds]))
+    missed = at_risk - _sum_from(score[frauds], (weight * amount)[frauds], thresholds)
+    return OperatingPoints(
+        np.append(np.inf, thresholds),
+        np.append(0.0, cuts.alerts[kept] / weight.sum()),
+        np.append(0.0, cuts.false_alarms[kept]),
+        np.append(at_risk, np.maximum(missed, 0.0)),
+        *_on_test(test, thresholds),
+    )
+
+
+def _on_test(test, thresholds):
+    y_true, score, weight = check_scored_rows(*test[:3])
+    frauds, amount = y_true == 1, _amounts(test)
+    ones = np.ones(len(score))
+    return tuple(
+        np.append(0.0, _sum_from(score[rows], of[rows], thresholds) / total)
+        for rows, of, total in (
+            (slice(None), weight, weight.sum()),
+            (frauds, ones, 1),
+            (~frauds, ones, 1),
+            (frauds, weight * amount, 1),
+        )
+    )
+
+
+def _worth_showing(cuts):
+    """Indices of cuts where frauds are caught or lost, and a geometric grid of alerts."""
+    caught = np.diff(cuts.caught, prepend=0.0) > 0
+    # The last cut before a fraud has the most alerts for the same catch.
+    before = np.append(caught[1:], True)
+    alerts = cuts.alerts
+    step = np.floor(np.log(alerts / alerts[0]) / np.log(GRID_STEP))
+    grid = np.append(True, np.diff(step) > 0)
+    return np.flatnonzero(caught | before | grid)
+
+
+def _amounts(rows):
+    return np.zeros(len(rows[0])) if rows[3] is None else np.asarray(rows[3], dtype=np.float64)
+
+
+def _sum_from(score, values, thresholds):
+    """Sum of the values of rows with at least each threshold."""
+    order = np.argsort(-score, kind="stable")
+    sums = np.append(0.0, np.cumsum(values[order]))
+    return sums[np.searchsorted(-score[order], -thresholds, side="right")]
