@@ -2,7 +2,7 @@
 
 ::
 
-    model.json      format, schema, threshold, calibration, SHA-256 of the other files
+    model.json      format, schema, threshold, calibration, baseline, SHA-256 of the other files
     scaler.skops    as `scale` fitted it
     classifier/     as `SGANClassifier.save` wrote it: members and encoders, `.keras`
     evidence/       scored rows and figures, for `counterfoil compare` (pipeline/evidence.py)
@@ -96,13 +96,23 @@ class FraudModel:
         decision = (score >= self.threshold).astype(np.int64)
         return pd.DataFrame({"score": score, "decision": decision}, index=transactions.index)
 
-    def _score(self, inputs: pd.DataFrame) -> np.ndarray:
-        """Return the calibrated probability of fraud of checked rows."""
+    def scaled(self, transactions: pd.DataFrame) -> np.ndarray:
+        """Return raw transactions as the classifier sees them; errors as of `predict`.
+
+        float32 ndarray of shape (n_rows, n_scaled)
+        """
+        return self._scale(self._inputs(transactions))
+
+    def _scale(self, inputs: pd.DataFrame) -> np.ndarray:
         import numpy as np
 
-        scaled = np.asarray(self.scaler.transform(inputs), dtype=np.float32)
+        scaled: np.ndarray = np.asarray(self.scaler.transform(inputs), dtype=np.float32)
+        return scaled
+
+    def _score(self, inputs: pd.DataFrame) -> np.ndarray:
+        """Return the calibrated probability of fraud of checked rows."""
         fraud_column = list(self.classifier.classes_).index(1)
-        raw = self.classifier.predict_proba(scaled)[:, fraud_column]
+        raw = self.classifier.predict_proba(self._scale(inputs))[:, fraud_column]
         score: np.ndarray = self.calibration.apply(raw)
         return score
 
@@ -131,6 +141,7 @@ def save(
     threshold_rule: str,
     trained_on: Mapping[str, Any],
     write_more: Callable[[Path], None] | None = None,
+    baseline: Mapping[str, Any] | None = None,
 ) -> None:
     """Write the packaged model; equal models give equal bytes.
 
@@ -154,6 +165,9 @@ def save(
         Where the model comes from: data SHA-256, rows, frauds, parameters worth keeping.
     write_more : callable, optional
         Called with the folder before its files are hashed.
+    baseline : mapping, optional
+        Raw value of each input of a made-up typical genuine transaction (`features.baseline`),
+        with which reasons compare; without it the model gives no reasons.
     """
     folder.mkdir(parents=True)
     shutil.copyfile(scaler_file, folder / SCALER_FILE)
@@ -168,6 +182,7 @@ def save(
         "threshold": {"value": float(threshold), "rule": threshold_rule},
         "calibration": calibration.to_dict(),
         "trained_on": dict(trained_on),
+        "baseline": None if baseline is None else dict(baseline),
         "files": {_name(path, folder): file_sha256(path) for path in _files(folder)},
     }
     write_json(manifest, folder / MANIFEST)

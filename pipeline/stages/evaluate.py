@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from features.baseline import typical_row
 from features.schema import TransactionSchema
-from features.splitting import TEST, VALIDATION
+from features.splitting import TEST, TRAINING, VALIDATION
 from models.challengers import CHALLENGERS, make_challenger
 from models.classifier import SGANClassifier
 from pipeline import model_folder
@@ -19,6 +20,7 @@ from pipeline.evidence import write_evidence
 from pipeline.judged_figures import metrics_of
 from pipeline.judging import SGAN, Judged, Part, judge, read_part
 from pipeline.result_pictures import draw_results
+from pipeline.scaler_file import load_scaler
 from pipeline.stages.augment import REAL, UNLABELLED
 
 if TYPE_CHECKING:
@@ -140,4 +142,29 @@ def _package(
         write_more=lambda folder: write_evidence(
             folder / EVIDENCE, context, predictions, schema, metrics
         ),
+        baseline=_baseline(context, classifier, schema),
     )
+
+
+def _baseline(
+    context: StageContext, classifier: SGANClassifier, schema: TransactionSchema
+) -> dict[str, Any]:
+    """Return a made-up typical genuine transaction. **Fitted on:** labelled training rows."""
+    inputs = list(schema.inputs)
+    table = context.artifacts.transactions([*inputs, schema.label])
+    split = context.artifacts.split()
+    is_genuine = (split["part"] == TRAINING) & split["is_labelled"] & (table[schema.label] == 0)
+    scaler = load_scaler(context.artifacts.folder("scale") / "scaler.skops")
+
+    def log_odds(rows: pd.DataFrame) -> np.ndarray:
+        scaled = np.asarray(scaler.transform(rows), dtype=np.float32)
+        found: np.ndarray = classifier.decision_function(scaled)
+        return found
+
+    row = typical_row(
+        table.loc[is_genuine, inputs],
+        log_odds,
+        categorical=schema.categorical,
+        rng=np.random.default_rng(context.params.evaluate.seed),
+    )
+    return {str(name): value for name, value in row.to_dict("records")[0].items()}
