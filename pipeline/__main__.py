@@ -173,15 +173,16 @@ def simulate(rows: int, fraud_rate: float, seed: int, drift: float, out: Path) -
 @click.option(
     "--out", type=click.Path(path_type=Path, dir_okay=False), required=True, help=".csv or .parquet"
 )
+@click.option("--reasons", is_flag=True, help="Name the inputs that pushed each alert most.")
 @logging_options
-def score(model: str, source: Path, out: Path) -> None:
+def score(model: str, source: Path, out: Path, reasons: bool) -> None:
     """Score the transactions in INPUT with MODEL: a folder, a run or a registry name.
 
     Writes the columns `score` (probability of fraud) and `decision` (0/1) beside the others.
     """
     from pipeline.score import score as write_scores
 
-    write_scores(model, source, out)
+    write_scores(model, source, out, reasons=reasons)
 
 
 def main() -> NoReturn:

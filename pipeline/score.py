@@ -11,6 +11,7 @@ from pipeline.artifacts import atomic_path
 from pipeline.errors import InputError
 from pipeline.model_folder import FraudModel, load, read_manifest
 from pipeline.model_names import packaged_model
+from pipeline.reasons import explain, model_baseline
 from pipeline.tables import SUFFIXES, read_table
 from pipeline.terminal import native_messages_held_back
 
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-RESULT_COLUMNS = ("score", "decision")
 ROW_NUMBER = "row"
 
 
@@ -40,7 +40,9 @@ class ScoredFile:
     threshold: float
 
 
-def score(model: str, input: Path, out: Path, root: Path | None = None) -> ScoredFile:
+def score(
+    model: str, input: Path, out: Path, root: Path | None = None, *, reasons: bool = False
+) -> ScoredFile:
     """Write the score and the decision of every transaction of a file.
 
     Parameters
@@ -64,12 +66,18 @@ def score(model: str, input: Path, out: Path, root: Path | None = None) -> Score
     """
     _check_out(out, input)
     fraud_model = open_model(model, root or Path.cwd())
+    if reasons:
+        model_baseline(fraud_model)  # before a large table is read and scored in vain
     transactions = _read(input)
     try:
         result = fraud_model.predict(transactions)
     except InputError as error:
         raise InputError(f"{input}: {error}") from error
-    keys = _keys(transactions, fraud_model, input)
+    if reasons:
+        is_alert = result["decision"] == 1
+        explained = explain(fraud_model, transactions[is_alert])
+        result = result.join(explained)
+    keys = _keys(transactions, fraud_model, input, list(result.columns))
     _write(keys.join(result), out)
     scored = ScoredFile(len(result), int(result["decision"].sum()), fraud_model.threshold)
     logger.info(
@@ -132,12 +140,14 @@ def _read(path: Path) -> pd.DataFrame:
     return transactions
 
 
-def _keys(transactions: pd.DataFrame, model: FraudModel, path: Path) -> pd.DataFrame:
+def _keys(
+    transactions: pd.DataFrame, model: FraudModel, path: Path, results: list[str]
+) -> pd.DataFrame:
     """Return the columns that the model does not use; those of a CSV file as written."""
     import pandas as pd
 
     names = [name for name in transactions.columns if name not in model.schema.inputs]
-    taken = [name for name in RESULT_COLUMNS if name in names]
+    taken = [name for name in results if name in names]
     if taken:
         raise InputError(
             f"{path} has a column {' and '.join(taken)} already; rename it: the result is "

@@ -121,6 +121,7 @@ def packaged(tmp_path_factory):
     calibration = LogisticCalibration(slope=0.9, intercept=-0.2)
     score = calibration.apply(classifier.predict_proba(scaled)[:, 1])
     threshold = float(np.quantile(score, 0.95))
+    typical = int(np.argmin(np.abs(score - np.median(score))))
     model_folder.save(
         folder / "model",
         scaler_file=folder / "scaler.skops",
@@ -130,6 +131,7 @@ def packaged(tmp_path_factory):
         threshold=threshold,
         threshold_rule="alerts 0.05",
         trained_on={"data_sha256": "0" * 64},
+        baseline=inputs.iloc[typical].to_dict(),
     )
     return SimpleNamespace(
         folder=folder / "model",

@@ -93,9 +93,9 @@ def test_a_run_id_and_model_uris_score_as_the_folder(
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
     source = tmp_path / "in.parquet"
     packaged.transactions.head(50).to_parquet(source)
-    score(str(packaged.folder), source, tmp_path / "expected.csv")
+    score(str(packaged.folder), source, tmp_path / "expected.csv", reasons=True)
     for name in (run_id, f"runs:/{run_id}/model", model_uri, str(model_folder)):
-        score(name, source, tmp_path / "out.csv")
+        score(name, source, tmp_path / "out.csv", reasons=True)
         assert (tmp_path / "out.csv").read_bytes() == (tmp_path / "expected.csv").read_bytes()
 
 

@@ -13,6 +13,7 @@ from evaluation.metrics import prevalence_weights
 from pipeline import model_folder
 from pipeline.artifacts import read_json
 from pipeline.errors import InputError
+from pipeline.reasons import model_baseline
 
 pytestmark = pytest.mark.slow
 
@@ -191,6 +192,22 @@ def test_the_packaged_model_scores_raw_transactions_as_predicted(trained_project
         scored = model.predict(raw.loc[rows["row_id"]].drop(columns=["Class", "Time"]))
         np.testing.assert_array_equal(scored["score"], rows["score"])
         np.testing.assert_array_equal(scored["decision"], rows["decision"])
+
+
+def test_the_packaged_model_holds_a_made_up_genuine_baseline(trained_project):
+    model = model_folder.load(trained_project.path("evaluate", "model"))
+    inputs = list(model.schema.inputs)
+    baseline = model_baseline(model)[inputs]
+    table = trained_project.artifacts.transactions()
+    labelled = trained_project.rows_of("train", is_labelled=True)
+    genuine = table.loc[labelled & (table["Class"] == 0).to_numpy(), inputs]
+    for name in inputs:
+        values = np.sort(genuine[name])
+        middle = values[len(values) // 4 : 3 * len(values) // 4 + 1]
+        assert baseline[name].item() in middle, "of the middle half of labelled genuine rows"
+    assert not (table[inputs] == baseline.iloc[0]).all(axis=1).any(), "a real row left the data"
+    score = model.predict(baseline)["score"].item()
+    assert score <= model.predict(genuine)["score"].median()
 
 
 def test_the_packaged_model_names_what_it_was_trained_on(trained_project, metrics):
