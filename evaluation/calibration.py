@@ -11,6 +11,7 @@ from evaluation.inputs import check_both_classes, check_probabilities, check_sco
 SMALLEST_PROBABILITY = 1e-12  # keeps the log odds of scores 0 and 1 finite
 FARTHEST_LOG_ODDS = 14.0  # of a score while the slope is fitted: one in a million
 SMALLEST_SLOPE = 1e-3  # a useless score is flattened, never turned around
+DEFAULT_RIDGE = 1.0  # of the prior that scores already are log odds
 SMALLEST_FLOOR, LARGEST_FLOOR = 1e-6, 0.9  # shares of the fraud rate
 WORTH_A_PARAMETER = 1.0  # nats of log loss that a floor must save (Akaike 1974)
 
@@ -82,7 +83,9 @@ def log_odds(score):
     return logit(np.clip(score, SMALLEST_PROBABILITY, 1 - SMALLEST_PROBABILITY))
 
 
-def fit_logistic_calibration(score, y_true, sample_weight=None, *, ridge=1.0, with_floor=True):
+def fit_logistic_calibration(
+    score, y_true, sample_weight=None, *, ridge=DEFAULT_RIDGE, with_floor=True
+):
     """Logistic recalibration of scores (Platt 1999, on log odds), above a floor.
 
     Minimises the weighted log loss plus ridge / 2 * (slope - 1)^2 with a slope of at least 1e-3.
@@ -150,7 +153,9 @@ def calibration_slope(y_true, score, sample_weight=None):
     float, above 0
         Below 1 the scores are overconfident, above 1 too timid.
     """
-    return fit_logistic_calibration(score, y_true, sample_weight, with_floor=False).slope
+    y_true, score, weight = check_scored_rows(y_true, score, sample_weight)
+    check_both_classes(y_true)
+    return _fit_slope(log_odds(score), y_true, weight, float(weight @ y_true), DEFAULT_RIDGE)
 
 
 def _fit_slope(raw, y_true, weight, frauds, ridge):

@@ -150,7 +150,7 @@ class _Model(NamedTuple):
             len(boundaries),
             int(np.searchsorted(boundaries, threshold)),
             np.searchsorted(boundaries, score[is_fraud]),
-            place.astype(np.int32),
+            place.astype(np.intp),  # as bincount wants it; it would convert each time
         )
 
 
@@ -197,6 +197,7 @@ def _resample(models, n_frauds, n_resamples, rng):
             drawn = np.bincount(rows, minlength=len(sizes))
         else:
             drawn = rng.multinomial(n_rows, sizes / n_rows)
+        drawn = drawn.astype(np.float64)
         for of_model, places in zip(counts, groups, strict=True):
             of_model[resample] = np.bincount(places, drawn, minlength=of_model.shape[1])
     return fraud_counts, counts

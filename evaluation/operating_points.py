@@ -7,7 +7,7 @@ import numpy as np
 from evaluation.inputs import check_scored_rows
 from evaluation.ranking import rank_cuts
 
-GRID_STEP = 1.005  # between two thresholds without a fraud, alerts rise by at least this factor
+GRID_STEP = 1.01  # between two thresholds without a fraud, alerts rise by at least this factor
 
 
 class OperatingPoints(NamedTuple):
@@ -79,50 +79,58 @@ class OperatingPoints(NamedTuple):
         return int(np.argmin(cost))
 
 
-def operating_points(validation, test):
+def operating_points(validation, test, *, also=()):
     """Points of one model: every threshold that catches a fraud more, and a grid between.
 
     Parameters
     ----------
     validation, test : tuple (y_true, score, sample_weight, amount)
         Rows as in `evaluation.metrics.summarise`; amounts may be None.
+    also : sequence of float
+        Further thresholds, such as the one in use.
 
     Returns
     -------
     OperatingPoints
-        Alert shares of neighbouring points differ by at most half a percent of themselves, or
+        Alert shares of neighbouring points differ by at most one percent of themselves, or
         by one row of equal scores.
     """
-    y_true, score, weight = check_scored_rows(*validation[:3])
-    cuts = rank_cuts(y_true, score, weight)
-    kept = _worth_showing(cuts)
-    thresholds = np.array([cuts.threshold(index) for index in kept])
-    amount = _amounts(validation)
-    frauds = y_true == 1
-    at_risk = float(np.sum((weight * amount)[frauds]))
-    missed = at_risk - _sum_from(score[frauds], (weight * amount)[frauds], thresholds)
+    cuts = rank_cuts(*validation[:3])
+    chosen = [cuts.threshold(index) for index in _worth_showing(cuts)]
+    thresholds = np.unique(np.append(chosen, np.asarray(also, dtype=np.float64)))[::-1]
+    on_validation, on_test = (_at(thresholds, rows) for rows in (validation, test))
+    at_risk = on_validation["caught_amount"][-1]
     return OperatingPoints(
         np.append(np.inf, thresholds),
-        np.append(0.0, cuts.alerts[kept] / weight.sum()),
-        np.append(0.0, cuts.false_alarms[kept]),
-        np.append(at_risk, np.maximum(missed, 0.0)),
-        *_on_test(test, thresholds),
+        validation_alerts=on_validation["alerts"],
+        validation_false_alarms=on_validation["false_alarm_weight"],
+        validation_missed_amount=np.maximum(at_risk - on_validation["caught_amount"], 0.0),
+        alerts=on_test["alerts"],
+        caught=on_test["caught"],
+        false_alarms=on_test["false_alarms"],
+        caught_amount=on_test["caught_amount"],
     )
 
 
-def _on_test(test, thresholds):
-    y_true, score, weight = check_scored_rows(*test[:3])
-    frauds, amount = y_true == 1, _amounts(test)
+def _at(thresholds, rows):
+    """What each threshold does on rows, with no alerts at all in front."""
+    y_true, score, weight = check_scored_rows(*rows[:3])
+    frauds = y_true == 1
+    amount = np.zeros(len(score)) if rows[3] is None else np.asarray(rows[3], dtype=np.float64)
     ones = np.ones(len(score))
-    return tuple(
-        np.append(0.0, _sum_from(score[rows], of[rows], thresholds) / total)
-        for rows, of, total in (
-            (slice(None), weight, weight.sum()),
-            (frauds, ones, 1),
-            (~frauds, ones, 1),
-            (frauds, weight * amount, 1),
-        )
-    )
+    order = np.argsort(-score, kind="stable")
+    reached = np.searchsorted(-score[order], -thresholds, side="right")
+    sums = {
+        "alerts": weight / weight.sum(),
+        "caught": ones * frauds,
+        "false_alarms": ones * ~frauds,
+        "false_alarm_weight": weight * ~frauds,
+        "caught_amount": weight * amount * frauds,
+    }
+    return {
+        name: np.append(0.0, np.append(0.0, np.cumsum(values[order]))[reached])
+        for name, values in sums.items()
+    }
 
 
 def _worth_showing(cuts):
@@ -134,14 +142,3 @@ def _worth_showing(cuts):
     step = np.floor(np.log(alerts / alerts[0]) / np.log(GRID_STEP))
     grid = np.append(True, np.diff(step) > 0)
     return np.flatnonzero(caught | before | grid)
-
-
-def _amounts(rows):
-    return np.zeros(len(rows[0])) if rows[3] is None else np.asarray(rows[3], dtype=np.float64)
-
-
-def _sum_from(score, values, thresholds):
-    """Sum of the values of rows with at least each threshold."""
-    order = np.argsort(-score, kind="stable")
-    sums = np.append(0.0, np.cumsum(values[order]))
-    return sums[np.searchsorted(-score[order], -thresholds, side="right")]

@@ -82,7 +82,10 @@ def time_blocks(seconds, n_blocks=6):
     seconds = np.asarray(seconds, dtype=np.float64)
     edges = np.linspace(seconds.min(), seconds.max(), n_blocks + 1)
     unit, word = (86_400, "day") if edges[1] - edges[0] >= 86_400 else (3_600, "hour")
-    names = [f"{word} {low / unit:.3g} to {high / unit:.3g}" for low, high in pairwise(edges)]
+    names = [
+        f"{word} {round(low / unit, 1):g} to {round(high / unit, 1):g}"
+        for low, high in pairwise(edges)
+    ]
     return np.clip(np.searchsorted(edges, seconds, "right") - 1, 0, n_blocks - 1), names
 
 

@@ -185,6 +185,58 @@ def score(model: str, source: Path, out: Path, reasons: bool) -> None:
     write_scores(model, source, out, reasons=reasons)
 
 
+@cli.command()
+@click.argument("models", metavar="RUN RUN...", nargs=-1, required=True)
+@click.option("--on", type=click.Path(path_type=Path), help="Score this labelled table with all.")
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path),
+    help="The checked data of the runs, for --by: artifacts/ingest/transactions.parquet.",
+)
+@click.option("--by", multiple=True, metavar="COLUMN", help="Also show results by COLUMN.")
+@click.option(
+    "--alerts-per-day",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Alerts that investigators can handle.  [default: as many as the first RUN raises]",
+)
+@click.option(
+    "--alerts-per-thousand",
+    type=click.FloatRange(min=0, min_open=True, max=1000),
+    help="The same in 1,000 transactions, for data without time.",
+)
+@click.option(
+    "--cost-per-false-alarm",
+    type=click.FloatRange(min=0),
+    help="Cost of a false alarm; thresholds are then those of the lowest cost.",
+)
+@click.option(
+    "--cost-per-missed-unit",
+    type=click.FloatRange(min=0),
+    default=1.0,
+    show_default=True,
+    help="Cost of each unit of money in a missed fraud.",
+)
+@click.option("--html", type=click.Path(path_type=Path, dir_okay=False), help="Write the report.")
+@click.option("--json", type=click.Path(path_type=Path, dir_okay=False), help="Write all figures.")
+@click.option(
+    "--resamples", "n_resamples", type=click.IntRange(min=100), default=1000, show_default=True
+)
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+@logging_options
+def compare(models: tuple[str, ...], **options: Any) -> None:
+    """Compare models with the first of them, on the test rows that they share.
+
+    RUN is a folder, the id or name of an MLflow run, NAME@ALIAS or a model URI.
+
+    Example: counterfoil compare models/champion artifacts/evaluate/model --html report.html
+    """
+    from pipeline.compare import CompareRequest
+    from pipeline.compare import compare as compare_models
+    from pipeline.comparing.text import as_text
+
+    click.echo(as_text(compare_models(CompareRequest(names=models, **options), Path.cwd())))
+
+
 def main() -> NoReturn:
     """Run the command line and end the process with its exit code."""
     logging.basicConfig(format="%(asctime)s %(message)s", datefmt="%H:%M:%S", stream=sys.stderr)

@@ -12,7 +12,7 @@ from pipeline.errors import InputError
 from pipeline.model_folder import FraudModel, load, read_manifest
 from pipeline.model_names import packaged_model
 from pipeline.reasons import explain, model_baseline
-from pipeline.tables import SUFFIXES, read_table
+from pipeline.tables import SUFFIXES, read_transactions
 from pipeline.terminal import native_messages_held_back
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def score(
     fraud_model = open_model(model, root or Path.cwd())
     if reasons:
         model_baseline(fraud_model)  # before a large table is read and scored in vain
-    transactions = _read(input)
+    transactions = read_transactions(input)
     try:
         result = fraud_model.predict(transactions)
     except InputError as error:
@@ -126,18 +126,6 @@ def _check_out(out: Path, input: Path) -> None:
         raise InputError(f"the folder {out.parent} does not exist; make it first")
     if out.exists() and input.exists() and out.samefile(input):
         raise InputError(f"{out} is the input itself, which would be lost; give --out another name")
-
-
-def _read(path: Path) -> pd.DataFrame:
-    """Return the table of a file, with rows numbered from 0."""
-    if not path.is_file():
-        raise InputError(f"{path} does not exist; give a CSV or Parquet file")
-    if path.suffix.lower() not in SUFFIXES:
-        raise InputError(f"{path}: expected a file that ends in .csv or .parquet")
-    transactions = read_table(path).reset_index(drop=True)
-    if transactions.empty:
-        raise InputError(f"{path} holds no transactions; expected at least one row")
-    return transactions
 
 
 def _keys(

@@ -40,6 +40,24 @@ def read_table(path: Path) -> pd.DataFrame:
         raise InputError(f"{path} cannot be read: {error.strerror or error}") from error
 
 
+def read_transactions(path: Path) -> pd.DataFrame:
+    """Read the transactions that a command was given, rows numbered from 0.
+
+    Raises
+    ------
+    InputError
+        If there is no such file, it is of another kind, or it holds no row.
+    """
+    if not path.is_file():
+        raise InputError(f"{path} does not exist; give a CSV or Parquet file")
+    if path.suffix.lower() not in SUFFIXES:
+        raise InputError(f"{path}: expected a file that ends in .csv or .parquet")
+    transactions = read_table(path).reset_index(drop=True)
+    if transactions.empty:
+        raise InputError(f"{path} holds no transactions; expected at least one row")
+    return transactions
+
+
 def _read_parquet(path: Path) -> pd.DataFrame:
     import pyarrow as pa
     from pyarrow import parquet

@@ -1,5 +1,11 @@
 """Pictures of results: tidy numbers in, axis in, axis out; saving is the caller's job."""
 
+from evaluation.plots.comparison import (
+    plot_differences,
+    plot_f1_curves,
+    plot_recall_at_fpr,
+    recall_by_false_positive_rate,
+)
 from evaluation.plots.results import (
     calibration_numbers,
     plot_calibration,
@@ -36,14 +42,18 @@ __all__ = [
     "plot_calibration",
     "plot_codes",
     "plot_column_distances",
+    "plot_differences",
+    "plot_f1_curves",
     "plot_fidelity",
     "plot_losses",
     "plot_metric_by_epoch",
     "plot_nearest_distances",
     "plot_precision_recall",
     "plot_real_and_synthetic",
+    "plot_recall_at_fpr",
     "plot_reconstruction",
     "precision_recall_numbers",
     "real_and_synthetic_numbers",
+    "recall_by_false_positive_rate",
     "reconstruction_numbers",
 ]

@@ -41,7 +41,7 @@ def test_every_point_is_what_its_threshold_does(seed, rounded):
         assert points.caught_amount[i] == pytest.approx(caught)
 
 
-def test_the_budget_is_kept_and_used_to_within_half_a_percent_of_itself_or_a_row():
+def test_the_budget_is_kept_and_used_to_within_a_percent_of_itself_or_a_row():
     rng = np.random.default_rng(0)
     validation = rows(rng, 20_000)
     points = operating_points(validation, rows(rng, 100))
@@ -49,7 +49,7 @@ def test_the_budget_is_kept_and_used_to_within_half_a_percent_of_itself_or_a_row
     for share in (0.0, 0.001, 0.01, 0.3, 1.0):
         used = points.validation_alerts[points.within_alerts(share)]
         assert used <= share
-        assert share - used <= max(0.005 * share, row) + 1e-12
+        assert share - used <= max(0.01 * share, row) + 1e-12
     assert points.within_alerts(0.0) == 0
 
 

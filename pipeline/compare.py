@@ -1,0 +1,109 @@
+"""Compares models: the command's work, from names to a table, a JSON file and a page."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipeline.artifacts import write_json, write_text
+from pipeline.errors import InputError, UsageError
+from pipeline.terminal import native_messages_held_back
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class CompareRequest:
+    """What the command was asked for.
+
+    Attributes
+    ----------
+    names : tuple of str
+        Two or more models, see `pipeline.model_names.packaged_model`.
+    on : Path or None
+        A labelled table to score with every model, instead of their own test rows.
+    data : Path or None
+        The checked data, for results by its columns.
+    by : tuple of str
+        Columns.
+    alerts_per_day, alerts_per_thousand, cost_per_false_alarm, cost_per_missed_unit
+        The setting of `pipeline.comparing.exploring.Setting`.
+    html, json : Path or None
+        Where the page and the JSON file go.
+    n_resamples, seed : int
+        Of the bootstrap.
+    """
+
+    names: tuple[str, ...]
+    on: Path | None = None
+    data: Path | None = None
+    by: tuple[str, ...] = ()
+    alerts_per_day: float | None = None
+    alerts_per_thousand: float | None = None
+    cost_per_false_alarm: float | None = None
+    cost_per_missed_unit: float = 1.0
+    html: Path | None = None
+    json: Path | None = None
+    n_resamples: int = 1000
+    seed: int = 0
+
+
+def compare(request: CompareRequest, root: Path) -> dict[str, Any]:
+    """Return the content of a comparison, and write the files that were asked for.
+
+    Raises
+    ------
+    UsageError
+        If the request cannot be met as it is.
+    InputError
+        If a model or the rows cannot be used; nothing is written then.
+    """
+    _check(request)
+    from pipeline.comparing.candidates import read_candidates
+    from pipeline.comparing.content import Options, compute
+    from pipeline.comparing.exploring import Setting
+    from pipeline.comparing.shared_rows import own_test_rows, rescored_rows
+
+    with native_messages_held_back():
+        candidates = read_candidates(request.names, root, to_rescore=request.on is not None)
+        if request.on is not None:
+            rows = rescored_rows(candidates, request.on)
+        else:
+            rows = own_test_rows(candidates, request.data)
+    setting = Setting(
+        request.alerts_per_day,
+        request.alerts_per_thousand,
+        request.cost_per_false_alarm,
+        request.cost_per_missed_unit,
+    )
+    options = Options(setting, request.by, request.n_resamples, request.seed)
+    content = compute(candidates, rows, options)
+    if request.html is not None:
+        from pipeline.comparing.page import page
+
+        write_text(page(content, candidates, rows), request.html)
+        logger.info("the report is in %s", request.html)
+    if request.json is not None:
+        write_json(content, request.json)
+        logger.info("all figures are in %s", request.json)
+    return content
+
+
+def _check(request: CompareRequest) -> None:
+    given = [
+        request.alerts_per_day is not None,
+        request.alerts_per_thousand is not None,
+        request.cost_per_false_alarm is not None,
+    ]
+    if sum(given) > 1:
+        raise UsageError(
+            "--alerts-per-day, --alerts-per-thousand and --cost-per-false-alarm exclude each "
+            "other; give one"
+        )
+    if request.on is not None and request.data is not None:
+        raise UsageError("--on scores another table; --data is for the models' own test rows")
+    for out in (request.html, request.json):
+        if out is not None and not out.parent.is_dir():
+            raise InputError(f"the folder {out.parent} does not exist; make it first")
