@@ -7,7 +7,12 @@ from hypothesis import strategies as st
 from scipy.special import expit, logit
 
 from evaluation.metrics import best_f1, confusion_at, f1_at
-from evaluation.thresholds import choose_threshold, expected_f1_threshold
+from evaluation.thresholds import (
+    cheapest_threshold,
+    choose_threshold,
+    cost_at,
+    expected_f1_threshold,
+)
 
 ROWS = st.lists(
     st.tuples(st.integers(0, 1), st.integers(0, 9), st.integers(1, 3)), min_size=1, max_size=40
@@ -133,3 +138,86 @@ def test_weights_decide_what_a_budget_means():
 def test_impossible_rules_are_named(arguments, message):
     with pytest.raises(ValueError, match=message):
         choose_threshold([1, 0], **{"score": [0.1, 0.9]} | arguments)
+
+
+COSTED = st.lists(
+    st.tuples(st.integers(0, 1), st.integers(0, 9), st.integers(0, 3), st.integers(0, 50)),
+    min_size=1,
+    max_size=40,
+).map(lambda rows: np.array([(1, 5, 1, 8), (0, 2, 1, 3), *rows]).T)
+
+
+@given(COSTED, st.integers(1, 30), st.sampled_from([0.25, 0.5, 1.0, 2.0]), st.booleans())
+def test_no_cut_is_cheaper_than_the_cheapest_and_of_equals_it_has_the_fewest_alerts(
+    rows, false_alarm, missed_unit, has_weights
+):
+    y, score, weight, amount = rows
+    weight = weight if has_weights else np.ones(len(y))
+
+    def cost(alerts):
+        missed = np.sum((weight * amount)[(y == 1) & ~alerts])
+        return false_alarm * np.sum(weight[(y == 0) & alerts]) + missed_unit * missed
+
+    # Costs are exact in binary here, so equal means equal.
+    kept = np.unique(score[weight > 0])[::-1]
+    cuts = [cost(np.zeros(len(y), dtype=bool)), *(cost(score >= cut) for cut in kept)]
+    cheapest = int(np.argmin(cuts))
+    costs = {"cost_per_false_alarm": false_alarm, "cost_per_missed_unit": missed_unit}
+    weights = {"sample_weight": weight if has_weights else None}
+    if not weight[y == 1].any():
+        with pytest.raises(ValueError, match="at least one fraud"):
+            cheapest_threshold(y, score, amount, **costs, **weights)
+        return
+    if cheapest == 0:
+        with pytest.raises(ValueError, match="lower the cost per false alarm"):
+            cheapest_threshold(y, score, amount, **costs, **weights)
+        return
+    threshold = cheapest_threshold(y, score, amount, **costs, **weights)
+    np.testing.assert_array_equal(kept >= threshold, kept >= kept[cheapest - 1])
+    assert cost_at(y, score, threshold, amount, **costs, **weights) == min(cuts)
+
+
+def test_cost_by_hand():
+    # Frauds of 9 and 40 at 1.0 and 0.5, genuine rows at 0.75 and 0.25. Alerts on one, two, three
+    # and four rows cost 40, 45, 5 and 10 where a false alarm costs 5.
+    y, score, amount = [1, 0, 1, 0], [1.0, 0.75, 0.5, 0.25], [9.0, 100.0, 40.0, 100.0]
+    for threshold, cost in [(1.0, 40), (0.75, 45), (0.5, 5), (0.25, 10)]:
+        assert cost_at(y, score, threshold, amount, cost_per_false_alarm=5) == cost
+    assert cheapest_threshold(y, score, amount, cost_per_false_alarm=5) == 0.375
+    # At 50 each, the false alarm is worth more than the second fraud; at half the loss, already
+    # at 21.
+    assert cheapest_threshold(y, score, amount, cost_per_false_alarm=50) == 0.875
+    half = {"cost_per_false_alarm": 21, "cost_per_missed_unit": 0.5}
+    assert cheapest_threshold(y, score, amount, **half) == 0.875
+    # A genuine row that stands for ten makes its alarm ten times as dear.
+    dear = [1, 10, 1, 10]
+    assert cheapest_threshold(y, score, amount, cost_per_false_alarm=5, sample_weight=dear) == 0.875
+
+
+def test_equal_costs_in_other_digits_still_mean_the_fewest_alerts():
+    # Missing 0.1 and 0.2 costs what a false alarm at 0.3 does, but 0.1 + 0.2 > 0.3 in binary.
+    y, score = [1, 0, 1, 1], [0.9, 0.8, 0.7, 0.7]
+    threshold = cheapest_threshold(y, score, [1, 0, 0.1, 0.2], cost_per_false_alarm=0.3)
+    assert threshold == pytest.approx(0.85)
+
+
+def test_a_threshold_that_is_as_dear_as_no_alert_is_none():
+    with pytest.raises(ValueError, match=r"no alert at all \(5\); the cheapest one costs 5"):
+        cheapest_threshold([1, 0], [0.5, 0.5], [5, 1], cost_per_false_alarm=5)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"cost_per_false_alarm": 0}, "cost_per_false_alarm must be .* above 0, got 0"),
+        ({"cost_per_false_alarm": np.nan}, "cost_per_false_alarm must be .*, got nan"),
+        ({"cost_per_missed_unit": np.inf}, "cost_per_missed_unit must be .*, got inf"),
+        ({"amount": [1.0]}, r"amount must hold 2 finite numbers like y_true, got shape \(1,\)"),
+        ({"amount": [1.0, np.nan]}, "finite numbers"),
+        ({"cost_per_false_alarm": 1e9, "score": [0.9, 0.1]}, r"no alert at all \(1\)"),
+    ],
+)
+def test_impossible_costs_are_named(arguments, message):
+    usable = {"score": [0.1, 0.9], "amount": [1.0, 1.0], "cost_per_false_alarm": 0.5}
+    with pytest.raises(ValueError, match=message):
+        cheapest_threshold([0, 1] if "score" in arguments else [1, 0], **usable | arguments)
