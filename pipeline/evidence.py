@@ -36,6 +36,16 @@ N_QUANTILES = 101
 
 
 @dataclass(frozen=True)
+class WeightedRows:
+    """Scored rows of one part; `weight` is the transactions that each stands for."""
+
+    label: np.ndarray
+    score: np.ndarray
+    weight: np.ndarray
+    amount: np.ndarray | None
+
+
+@dataclass(frozen=True)
 class Evidence:
     """The evidence of one packaged model.
 
@@ -66,20 +76,44 @@ class Evidence:
 
     @property
     def transactions_per_day(self) -> float | None:
-        """Transactions of a day at that fraud rate; None for data without time.
-
-        All rows over all days, whatever share of them a part holds: a genuine row stands for as
-        many transactions as the prevalence asks for.
-        """
-        data = self.run["data"]
-        if not data.get("time") or not data["time"]["n_days"]:
-            return None
-        n = data["n_frauds"] / self.prevalence if self.prevalence else data["n_rows"]
-        return float(n / data["time"]["n_days"])
+        """Transactions of a day at that fraud rate; None for data without time."""
+        return transactions_per_day(self.run["data"], self.prevalence)
 
     def part(self, name: str) -> pd.DataFrame:
         """Return the rows of "validation" or "test"."""
         return self.rows[self.rows["part"] == name].reset_index(drop=True)
+
+    def weighted_part(self, name: str) -> WeightedRows:
+        """Return the rows of "validation" or "test" as arrays, weighted to `prevalence`."""
+        from evaluation.metrics import prevalence_weights
+
+        rows = self.part(name)
+        label = rows["label"].to_numpy()
+        return WeightedRows(
+            label=label,
+            score=rows["score"].to_numpy(),
+            weight=prevalence_weights(label, self.prevalence),
+            amount=rows["amount"].to_numpy() if "amount" in rows else None,
+        )
+
+
+def transactions_per_day(data: Mapping[str, Any], prevalence: float | None) -> float | None:
+    """Return the transactions of a day at a fraud rate; None for data without time.
+
+    All rows over all days, whatever share of them a part holds: a genuine row stands for as many
+    transactions as the prevalence asks for.
+
+    Parameters
+    ----------
+    data : mapping
+        Content of data.json.
+    prevalence : float in (0, 1) or None
+        Fraud rate; None is that of the rows.
+    """
+    if not data.get("time") or not data["time"]["n_days"]:
+        return None
+    n = data["n_frauds"] / prevalence if prevalence else data["n_rows"]
+    return float(n / data["time"]["n_days"])
 
 
 def write_evidence(

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from evaluation.calibration import LogisticCalibration, fit_logistic_calibration
 from evaluation.metrics import prevalence_weights
-from evaluation.thresholds import choose_threshold
 from features.schema import TransactionSchema
 from pipeline.errors import InputError
+from pipeline.evidence import transactions_per_day
+from pipeline.threshold_rule import ThresholdRule
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,6 +42,7 @@ class Judged:
 
     calibration: LogisticCalibration
     threshold: float
+    rule: ThresholdRule
     on_validation: np.ndarray
     on_test: np.ndarray
 
@@ -85,21 +86,34 @@ def judge(
     Raises
     ------
     InputError
-        If no threshold of the SGAN fulfils the rule.
+        If no threshold of the SGAN fulfils the rule, or the data lack what the rule needs.
     """
     params = context.params.evaluate
     raw = scorer(validation.rows)
     calibration = fit_logistic_calibration(raw, validation.label, validation.weight)
     on_validation = calibration.apply(raw)
-    choose = partial(
-        choose_threshold, validation.label, on_validation, sample_weight=validation.weight
-    )
+    rule = _rule(context)
     try:
-        threshold = choose(by=params.threshold, value=params.threshold_value)
+        threshold = _choose(rule, validation, on_validation)
     except ValueError as error:
         if name == SGAN:
             raise InputError(f"evaluate.threshold={params.threshold}: {error}") from error
         # A challenger that cannot keep the rule is judged at its best F1; it ends no run.
         logger.warning("%s: %s; its threshold is the one of the best F1", name, error)
-        threshold = choose(by="f1")
-    return Judged(calibration, threshold, on_validation, calibration.apply(scorer(test.rows)))
+        rule = ThresholdRule("f1")
+        threshold = _choose(rule, validation, on_validation)
+    on_test = calibration.apply(scorer(test.rows))
+    return Judged(calibration, threshold, rule, on_validation, on_test)
+
+
+def _choose(rule: ThresholdRule, validation: Part, score: np.ndarray) -> float:
+    return rule.choose(validation.label, score, weight=validation.weight, amount=validation.amount)
+
+
+def _rule(context: StageContext) -> ThresholdRule:
+    """Return the rule of params.yaml, completed by what the data say."""
+    evaluate = context.params.evaluate
+    data = context.artifacts.data_summary()
+    return ThresholdRule.of_params(evaluate).with_day(
+        transactions_per_day(data, evaluate.prevalence)
+    )

@@ -139,6 +139,7 @@ def save(
     calibration: LogisticCalibration,
     threshold: float,
     threshold_rule: str,
+    threshold_values: Mapping[str, float] | None = None,
     trained_on: Mapping[str, Any],
     write_more: Callable[[Path], None] | None = None,
     baseline: Mapping[str, Any] | None = None,
@@ -160,7 +161,9 @@ def save(
     threshold : float in [0, 1]
         On the calibrated score.
     threshold_rule : str
-        How it was chosen, e.g. "f1" or "alerts 0.001".
+        How it was chosen, e.g. "f1" (see `pipeline.threshold_rule`).
+    threshold_values : mapping of str to float, optional
+        The values of that rule, e.g. ``{"precision": 0.9}``.
     trained_on : mapping
         Where the model comes from: data SHA-256, rows, frauds, parameters worth keeping.
     write_more : callable, optional
@@ -179,7 +182,11 @@ def save(
         "counterfoil_version": version(),
         "schema": asdict(schema),
         "inputs": list(schema.inputs),
-        "threshold": {"value": float(threshold), "rule": threshold_rule},
+        "threshold": {
+            "value": float(threshold),
+            "rule": threshold_rule,
+            "values": dict(threshold_values or {}),
+        },
         "calibration": calibration.to_dict(),
         "trained_on": dict(trained_on),
         "baseline": None if baseline is None else dict(baseline),

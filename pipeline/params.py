@@ -208,18 +208,32 @@ class EvaluateParams(Section):
     """`evaluate`: at which fraud rate, with which threshold and how many resamples."""
 
     prevalence: OpenShare | None
-    threshold: Literal["f1", "alerts", "precision"]
-    threshold_value: OpenShare | None
+    threshold: Literal["f1", "alerts", "alerts_per_day", "precision", "cost"]
+    threshold_value: Positive | None
+    cost_per_false_alarm: Positive | None
+    cost_per_missed_unit: Positive
     n_resamples: Annotated[int, Field(ge=100)]
     seed: Seed
 
     @model_validator(mode="after")
     def _match_value_to_rule(self) -> EvaluateParams:
-        if (self.threshold == "f1") != (self.threshold_value is None):
+        value, is_free = self.threshold_value, self.threshold in ("f1", "cost")
+        is_share = self.threshold in ("alerts", "precision")
+        if is_free != (value is None) or (is_share and value is not None and value >= 1):
             raise ValueError(
-                "threshold_value must be null for threshold: f1, and a share between 0 and 1 "
-                f"for alerts or precision; got threshold: {self.threshold}, "
-                f"threshold_value: {self.threshold_value}"
+                "threshold_value must be null for threshold: f1 or cost, a share between 0 and 1 "
+                "for alerts or precision, and a number of alerts for alerts_per_day; got "
+                f"threshold: {self.threshold}, threshold_value: {value}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _match_cost_to_rule(self) -> EvaluateParams:
+        if (self.threshold == "cost") != (self.cost_per_false_alarm is not None):
+            raise ValueError(
+                "cost_per_false_alarm must be a number above 0 for threshold: cost, in the unit "
+                f"of the amount, and null for any other rule; got threshold: {self.threshold}, "
+                f"cost_per_false_alarm: {self.cost_per_false_alarm}"
             )
         return self
 
@@ -254,6 +268,16 @@ class Params(Section):
             raise ValueError(
                 "vae.reconstruction_loss: binary_cross_entropy needs rows in [0, 1], so "
                 f"scale.method: min_max for every column, got {', '.join(sorted(methods))}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _match_threshold_to_columns(self) -> Params:
+        needed = {"cost": "amount", "alerts_per_day": "time"}.get(self.evaluate.threshold)
+        if needed and getattr(self.data, needed) is None:
+            raise ValueError(
+                f"evaluate.threshold: {self.evaluate.threshold} needs data.{needed}, got null; "
+                f"name the column with the {needed}, or choose another rule"
             )
         return self
 

@@ -167,7 +167,7 @@ def explain(origin: str, detail: Any, content: Mapping[str, Any], known: Iterabl
         return f"{origin}: {key} is not a known key{suggest(key, known)}"
     message = detail["msg"].removeprefix("Value error, ")
     if detail["type"] == "value_error":
-        return f"{origin}: {key}: {message}"
+        return ": ".join(part for part in (origin, key, message) if part)
     value = detail["input"]
     return f"{origin}: {key}: {message[0].lower()}{message[1:]}, got {value!r}{_hint(value)}"
 

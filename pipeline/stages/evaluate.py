@@ -122,7 +122,6 @@ def _package(
     params = context.params.evaluate
     data = context.artifacts.data_summary()
     schema = TransactionSchema.from_dict(data["schema"])
-    value = "" if params.threshold_value is None else f" {params.threshold_value:g}"
     model_folder.save(
         context.output / "model",
         scaler_file=context.artifacts.folder("scale") / "scaler.skops",
@@ -130,7 +129,8 @@ def _package(
         schema=schema,
         calibration=sgan.calibration,
         threshold=sgan.threshold,
-        threshold_rule=f"{params.threshold}{value}",
+        threshold_rule=sgan.rule.name,
+        threshold_values=sgan.rule.values,
         trained_on={
             "data_sha256": data["sha256"],
             "n_rows": data["n_rows"],

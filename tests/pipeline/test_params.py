@@ -14,6 +14,8 @@ from pipeline.params_file import find_preset, flatten, merge_overrides, read_ove
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PARAMS = REPOSITORY / "params.yaml"
+COST = {"evaluate__threshold": "cost", "evaluate__cost_per_false_alarm": 5.0}
+BUDGET = {"evaluate__threshold": "alerts_per_day", "evaluate__threshold_value": 100}
 PRESETS = sorted(path.stem for path in (REPOSITORY / "presets").glob("*.yaml"))
 
 
@@ -111,12 +113,39 @@ def test_misspelt_override_names_the_likely_key():
         ),
         ({"vae__reconstruction_loss": "binary_cross_entropy"}, "vae: .* needs output_activation"),
         ({"evaluate__threshold": "alerts"}, "evaluate: threshold_value must be null for .*f1"),
+        (
+            {"evaluate__threshold": "precision", "evaluate__threshold_value": 1.0},
+            "evaluate: threshold_value must be .* a share between 0 and 1 for alerts or precision",
+        ),
+        ({"evaluate__threshold_value": -1.0}, "evaluate.threshold_value: .*greater than 0"),
+        ({"evaluate__threshold": "alerts_per_day"}, "evaluate: .* number of alerts for alerts_per"),
+        ({"evaluate__threshold": "cost"}, "evaluate: cost_per_false_alarm must be a number above"),
+        ({"evaluate__cost_per_false_alarm": 5.0}, "evaluate: .* null for any other rule; got .*f1"),
+        (
+            {"evaluate__threshold": "cost", "evaluate__cost_per_false_alarm": 0.0},
+            "evaluate.cost_per_false_alarm: .*greater than 0, got 0",
+        ),
+        ({"evaluate__cost_per_missed_unit": None}, "evaluate.cost_per_missed_unit: .*got None"),
+        (
+            COST | {"data__amount": None},
+            "evaluate.threshold: cost needs data.amount, got null; name the column",
+        ),
+        (
+            BUDGET | {"data__time": None},
+            "evaluate.threshold: alerts_per_day needs data.time, got null; name the column",
+        ),
         ({"evaluate__threshold_value": 0.1}, "evaluate: threshold_value must be null for .*f1"),
         ({"evaluate__prevalence": 1.0}, "evaluate.prevalence: .* less than 1, got 1.0"),
     ],
 )
 def test_impossible_values_name_the_key_and_what_came(changes, message):
     assert re.fullmatch(f"params.yaml: {message}.*", refusal(**changes))
+
+
+@pytest.mark.parametrize("changes", [COST, BUDGET], ids=["cost", "alerts_per_day"])
+def test_rules_of_the_threshold_fit_the_file(changes):
+    evaluate = load_params(PARAMS, {k.replace("__", "."): v for k, v in changes.items()}).evaluate
+    assert evaluate.threshold == changes["evaluate__threshold"]
 
 
 def test_columns_with_a_scaling_of_their_own_are_free_keys():

@@ -212,7 +212,8 @@ def test_the_packaged_model_holds_a_made_up_genuine_baseline(trained_project):
 
 def test_the_packaged_model_names_what_it_was_trained_on(trained_project, metrics):
     manifest = model_folder.read_manifest(trained_project.path("evaluate", "model"))
-    assert manifest["threshold"] == {"value": metrics["sgan"]["threshold"], "rule": "f1"}
+    threshold = {"value": metrics["sgan"]["threshold"], "rule": "f1", "values": {}}
+    assert manifest["threshold"] == threshold
     assert manifest["calibration"] == metrics["sgan"]["calibration"]
     assert manifest["trained_on"]["data_sha256"] == metrics["data"]["sha256"]
     assert manifest["trained_on"]["prevalence"] == PREVALENCE
@@ -222,6 +223,37 @@ def test_the_packaged_model_names_what_it_was_trained_on(trained_project, metric
 def test_the_same_seeds_give_the_same_files(trained_project, tmp_path):
     again = trained_project.copy(tmp_path / "project").run("evaluate")
     assert again.digests("evaluate") == trained_project.digests("evaluate")
+
+
+def test_the_rule_of_params_is_kept_on_validation_rows_and_stored(trained_project, tmp_path):
+    project = trained_project.copy(tmp_path / "project")
+    data = project.artifacts.data_summary()
+    per_day = data["n_frauds"] / PREVALENCE / data["time"]["n_days"]
+    project.run("evaluate", evaluate__threshold="alerts_per_day", evaluate__threshold_value=40)
+    stored = model_folder.read_manifest(project.path("evaluate", "model"))["threshold"]
+    assert stored["rule"] == "alerts_per_day"
+    assert stored["values"] == {"alerts_per_day": 40, "transactions_per_day": per_day}
+    rows = pd.read_parquet(project.path("evaluate", "predictions.parquet"))
+    rows = rows[rows["part"] == "validation"]
+    weight = prevalence_weights(rows["label"], PREVALENCE)
+    alerts = {
+        cut: weight[rows["score"] >= cut].sum() / weight.sum() * per_day for cut in rows.score
+    }
+    kept = [cut for cut, a_day in alerts.items() if a_day <= 40]
+    assert set(rows["score"][rows["decision"] == 1]) == set(kept)
+
+    costs = {"evaluate__cost_per_false_alarm": 2.0, "evaluate__cost_per_missed_unit": 0.5}
+    project.run("evaluate", evaluate__threshold="cost", **costs)
+    stored = model_folder.read_manifest(project.path("evaluate", "model"))["threshold"]
+    assert stored["values"] == {"cost_per_false_alarm": 2.0, "cost_per_missed_unit": 0.5}
+    amount = project.artifacts.transactions(["Amount"])["Amount"].loc[rows["row_id"]].to_numpy()
+
+    def cost(cut):
+        alert, fraud = rows["score"] >= cut, rows["label"] == 1
+        return 2 * weight[alert & ~fraud].sum() + 0.5 * amount[fraud & ~alert].sum()
+
+    cheapest = min(cost(cut) for cut in rows["score"])
+    assert cost(stored["value"]) == pytest.approx(cheapest)
 
 
 def test_a_rule_that_no_threshold_meets_is_an_error_of_its_parameter(trained_project, tmp_path):
