@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 import signal
 import sys
@@ -20,6 +21,23 @@ OUR_PACKAGES = ("pipeline", "features", "models", "evaluation")
 INTERRUPTED = 130
 TERMINATED = 143
 Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+class FiniteRange(click.FloatRange):
+    """A range of numbers without nan and inf, which click lets through."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, context: click.Context | None
+    ) -> float:
+        """Return the number of a command line."""
+        number = float(super().convert(value, param, context))
+        if not math.isfinite(number):
+            self.fail(f"{value} is not a finite number.", param, context)
+        return number
+
+
+POSITIVE = FiniteRange(min=0, min_open=True)
+SHARE = FiniteRange(0, 1, min_open=True)
 
 
 def _set_level(level: int) -> Callable[[click.Context, click.Parameter, bool], None]:
@@ -137,6 +155,57 @@ def stage(name: str, no_tracking: bool) -> None:
     from pipeline.run import run_one_stage
 
     run_one_stage(name, Path(), tracking=not no_tracking)
+
+
+@cli.command()
+@click.argument("model")
+@click.option("--alerts-per-day", type=POSITIVE, metavar="N", help="At most N alerts a day.")
+@click.option("--alerts-share", type=SHARE, metavar="S", help="Alerts on a share S of all.")
+@click.option("--precision", type=SHARE, metavar="P", help="Precision of at least P.")
+@click.option("--f1", is_flag=True, help="Highest F1.")
+@click.option(
+    "--cost-per-false-alarm", type=POSITIVE, metavar="X", help="Lowest cost at X per false alarm."
+)
+@click.option(
+    "--cost-per-missed-unit",
+    type=POSITIVE,
+    metavar="Y",
+    help="With it: what each unit of a missed fraud's amount costs.  [default: 1]",
+)
+@click.option("--value", type=FiniteRange(0, 1), metavar="T", help="The threshold T itself.")
+@click.option(
+    "--transactions-per-day", type=POSITIVE, metavar="N", help="[default: as in the model's data]"
+)
+@click.option("--reason", metavar="TEXT", help="Why; kept in the history.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), help="Write a changed copy, leave MODEL as it is."
+)
+@click.option("--dry-run", is_flag=True, help="Show what would change.")
+@logging_options
+def threshold(
+    model: str, transactions_per_day: float | None, reason: str | None, out: Path | None,
+    dry_run: bool, **options: Any,
+) -> None:  # fmt: skip
+    """Show the threshold of MODEL, or change it without training again.
+
+    MODEL is a folder, a run or a registry name. The rule is applied to the validation rows that
+    the model carries. A folder is changed in place; in MLflow a new version is registered.
+
+    Example: counterfoil threshold artifacts/evaluate/model --alerts-per-day 100
+    """
+    from pipeline.errors import UsageError
+    from pipeline.threshold_rule import rule_of_options
+
+    rule = rule_of_options(**options)
+    if rule is None and (reason is not None or out is not None):
+        raise UsageError("--reason and --out need a rule, such as --alerts-per-day 100")
+    from pipeline.threshold import ThresholdRequest, change_threshold
+    from pipeline.threshold_text import describe
+
+    report = change_threshold(
+        ThresholdRequest(model, rule, transactions_per_day, reason, out, dry_run)
+    )
+    click.echo(describe(report, dry_run))
 
 
 @cli.command()

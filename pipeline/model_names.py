@@ -6,6 +6,7 @@ import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.errors import InputError
@@ -15,6 +16,20 @@ URI = re.compile(r"(runs|models|mlflow-artifacts):/.+")
 ALIAS = re.compile(r"[^/:@]+@[^/:@]+")
 INSIDE_MLFLOW_MODEL = Path("artifacts", "model")
 INSIDE_PROJECT = Path("artifacts", "evaluate", "model")
+
+
+@dataclass(frozen=True)
+class TrackedModel:
+    """A model in MLflow: the id of its run or its URI, and the tracking server."""
+
+    name: str
+    server: str
+
+    def download(self, folder: Path) -> Path:
+        """Download it to an empty folder and return the packaged model in it."""
+        from pipeline.tracking_model import download_model
+
+        return download_model(self.name, self.server, folder)
 
 
 @contextmanager
@@ -37,11 +52,23 @@ def packaged_model(name: str, root: Path) -> Iterator[Path]:
     CounterfoilError
         If MLflow is needed and cannot be reached.
     """
+    found = find_model(name, root)
+    if isinstance(found, Path):
+        yield found
+        return
+    with tempfile.TemporaryDirectory() as scratch:
+        yield found.download(Path(scratch))
+
+
+def find_model(name: str, root: Path) -> Path | TrackedModel:
+    """Return the folder of a packaged model, or which model of MLflow is meant.
+
+    Parameters, errors: as of `packaged_model`.
+    """
     folder = Path(name)
     if folder.is_dir():
-        yield _in_folder(folder)
-        return
-    from pipeline.tracking_model import download_model, run_named
+        return _in_folder(folder)
+    from pipeline.tracking_model import run_named
     from pipeline.tracking_server import tracking_uri
 
     uri = tracking_uri(root)
@@ -52,8 +79,7 @@ def packaged_model(name: str, root: Path) -> Iterator[Path]:
     elif not (RUN_ID.fullmatch(name) or URI.fullmatch(name)):
         _refuse_paths(name)
         name = run_named(name, uri)
-    with tempfile.TemporaryDirectory() as scratch:
-        yield download_model(name, uri, Path(scratch))
+    return TrackedModel(name, uri)
 
 
 def _in_folder(folder: Path) -> Path:

@@ -34,7 +34,7 @@ def run_tags(params: Params, root: Path, device: str) -> dict[str, str]:
         "counterfoil.params_sha256": params_sha256(values),
         "mlflow.source.name": "counterfoil run",
         "mlflow.source.type": "LOCAL",
-        "mlflow.user": _user(),
+        "mlflow.user": user_name(),
     }
     return {**tags, **_git_tags(root), **lock_tags(root)}
 
@@ -108,7 +108,8 @@ def _git(folder: Path, *arguments: str) -> str:
     return done.stdout.strip() if done.returncode == 0 else ""
 
 
-def _user() -> str:
+def user_name() -> str:
+    """Return who runs this process."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):  # a container's user without a name

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.artifacts import Artifacts
+from pipeline.artifacts import Artifacts, file_sha256, read_json, write_json
 from pipeline.context import StageContext
 from pipeline.params import load_params
 
@@ -319,6 +319,44 @@ BAD_INPUTS = [
         overrides={"split.n_labelled_frauds": 13},
     ),
 ]
+
+
+def write_evidence_of(folder, n_rows=600, has_time=True, has_amount=True, seed=0):
+    """Write the evidence of a made-up model into a packaged model, and name it in model.json.
+
+    A tenth of the rows are frauds, of higher scores; figures are weighted to a prevalence of 1 %.
+    """
+    rng = np.random.default_rng(seed)
+    label = (rng.random(2 * n_rows) < 0.1).astype(np.int8)
+    rows = pd.DataFrame(
+        {
+            "row_id": np.arange(2 * n_rows),
+            "part": np.repeat(["validation", "test"], n_rows),
+            "label": label,
+            "score": rng.beta(1 + 4 * label, 6),
+            "time": np.sort(rng.uniform(0, 4 * 86_400, 2 * n_rows)),
+            "amount": rng.lognormal(3, 1, 2 * n_rows).round(2),
+        }
+    )
+    absent = [*(["time"] * (not has_time)), *(["amount"] * (not has_amount))]
+    evidence = folder / "evidence"
+    evidence.mkdir(exist_ok=True)
+    rows.drop(columns=absent).to_parquet(evidence / "rows.parquet", index=False)
+    (evidence / "epochs.csv").write_text("epoch\n0\n")
+    write_json({}, evidence / "inputs.json")
+    time = {"n_days": 4.0} if has_time else None
+    data = {"n_rows": 2 * n_rows, "n_frauds": int(label.sum()), "time": time}
+    write_json({"data": data, "params": {"evaluate": {"prevalence": 0.01}}}, evidence / "run.json")
+    manifest = read_json(folder / "model.json")
+    found = {f"evidence/{path.name}": file_sha256(path) for path in evidence.iterdir()}
+    write_json(manifest | {"files": manifest["files"] | found}, folder / "model.json")
+    return rows
+
+
+@pytest.fixture
+def add_evidence():
+    """Write made-up evidence into a packaged model: ``add_evidence(folder)`` gives its rows."""
+    return write_evidence_of
 
 
 @pytest.fixture(params=BAD_INPUTS, ids=lambda bad: bad.name.replace(" ", "-"))

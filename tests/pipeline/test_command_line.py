@@ -28,7 +28,7 @@ def test_help_is_quick_and_imports_nothing_heavy(in_fresh_process):
     started = time.perf_counter()
     result = counterfoil("--help")
     assert time.perf_counter() - started < 5  # well under a second on a machine at rest
-    for command in ("run", "simulate", "score"):
+    for command in ("run", "simulate", "score", "threshold"):
         assert f"\n  {command} " in result.stdout
 
 
@@ -63,6 +63,15 @@ def test_version_is_that_of_the_project():
         (["simulate", "--rows", "0", "--out", "x.csv"], "0 is not in the range"),
         (["simulate", "--rows", "500", "--out", "x.txt"], "ends in .csv or .parquet"),
         (["simulate", "--rows", "500", "--out", "no/x.csv"], "the folder no does not exist"),
+        (["threshold", "no/model"], "no/model is no folder, no run id and no model URI"),
+        (["threshold", "data", "--f1"], "data holds no packaged model"),
+        (["threshold", "data", "--f1", "--value", "0.5"], "--value, --f1: each is a rule of its"),
+        (["threshold", "data", "--alerts-per-day", "0"], "0.0 is not in the range x>0"),
+        (["threshold", "data", "--alerts-per-day", "inf"], "inf is not a finite number"),
+        (["threshold", "data", "--value", "nan"], "nan is not a finite number"),
+        (["threshold", "data", "--value", "1.5"], "1.5 is not in the range 0<=x<=1"),
+        (["threshold", "data", "--cost-per-missed-unit", "1"], "needs --cost-per-false-alarm"),
+        (["threshold", "data", "--reason", "x"], "--reason and --out need a rule, such as"),
     ],
 )
 def test_bad_arguments_end_with_one_message_and_code_2(project, cli, arguments, message):

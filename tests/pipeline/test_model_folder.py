@@ -8,6 +8,8 @@ import pytest
 
 from pipeline import model_folder
 from pipeline.errors import InputError
+from pipeline.threshold import ThresholdRequest, change_threshold
+from pipeline.threshold_rule import ThresholdRule
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +46,17 @@ def test_scores_do_not_depend_on_order_extra_columns_or_passes(packaged, model, 
 def test_label_and_time_are_not_needed(packaged, model):
     inputs = packaged.transactions.drop(columns=["Class", "Time"])
     np.testing.assert_allclose(model.predict(inputs)["score"], packaged.score, rtol=0, atol=1e-7)
+
+
+def test_a_changed_threshold_decides(packaged, copy):
+    lower = packaged.threshold / 2
+    rule = ThresholdRule("value", {"value": lower})
+    change_threshold(ThresholdRequest(str(copy), rule))
+    changed = model_folder.load(copy)
+    result = changed.predict(packaged.transactions)
+    assert changed.threshold == lower
+    np.testing.assert_array_equal(result["decision"], result["score"] >= lower)
+    assert result["decision"].sum() > (result["score"] >= packaged.threshold).sum()
 
 
 def test_no_rows_give_no_scores(packaged, model):
