@@ -65,7 +65,7 @@ def log_model(folder: Path, run_id: str, uri: str) -> str:
     source = Path(__file__).parent
     with (
         tempfile.TemporaryDirectory() as scratch,
-        _global_tracking_uri(uri),
+        global_tracking_uri(uri),
         _without_warnings_about_mlflow(),
     ):
         logged = Model.log(
@@ -108,7 +108,7 @@ def download_model(name: str, uri: str, folder: Path) -> Path:
     from mlflow.exceptions import MlflowException
 
     model_uri = f"runs:/{name}/{MODEL_NAME}" if _RUN_ID.fullmatch(name) else name
-    with _global_tracking_uri(uri), mlflow_errors(uri):
+    with global_tracking_uri(uri), mlflow_errors(uri):
         try:
             download_artifacts(artifact_uri=model_uri, dst_path=str(folder))
         except (MlflowException, OSError) as error:
@@ -221,7 +221,7 @@ def _requirements() -> list[str]:
 
 
 @contextmanager
-def _global_tracking_uri(uri: str) -> Iterator[None]:
+def global_tracking_uri(uri: str) -> Iterator[None]:
     """Point MLflow's global functions at a server within the block; they know no client."""
     import mlflow
 
