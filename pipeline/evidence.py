@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.artifacts import read_json, write_json
 from pipeline.errors import InputError
+from pipeline.version import installed
 
 if TYPE_CHECKING:
     import numpy as np
@@ -60,7 +61,8 @@ class Evidence:
     inputs : mapping
         By column ``{"quantiles": [...]}`` (101 of them) or ``{"counts": {category: rows}}``.
     run : mapping
-        `data`, `params`, `metrics`, `fidelity` (None without synthetic frauds), `chosen`.
+        `data`, `split`, `params`, `metrics`, `fidelity` (None without synthetic frauds),
+        `chosen`, `versions`.
     """
 
     rows: pd.DataFrame
@@ -147,10 +149,12 @@ def write_evidence(
     params = context.params.model_dump(mode="json")
     run = {
         "data": artifacts.data_summary(),
+        "split": read_json(artifacts.folder("split") / "split.json"),
         "params": {name: params[name] for name in params if name not in PARAMS_LEFT_OUT},
         "metrics": dict(metrics),
         "fidelity": read_json(fidelity) if fidelity.exists() else None,
         "chosen": read_json(artifacts.folder("sgan") / "chosen.json"),
+        "versions": installed(context.root),
     }
     write_json(run, folder / RUN)
 
