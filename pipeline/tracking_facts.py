@@ -16,7 +16,7 @@ from pipeline.version import version
 
 GIT_TIMEOUT_SECONDS = 10
 MODEL_FOLDER = "model"  # of `evaluate`: the packaged model, see pipeline/model_folder.py
-LOGGED_SUFFIXES = (".json", ".csv", ".png", ".svg")
+LOGGED_SUFFIXES = (".json", ".csv", ".png", ".svg", ".md", ".html")
 LOGGED_NAMES = ("history.parquet",)
 MAX_FILE_BYTES = 10_000_000
 MAX_VALUE_LENGTH = 6000  # MLflow's limit for a param

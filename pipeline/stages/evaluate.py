@@ -19,6 +19,7 @@ from pipeline.evidence import FOLDER as EVIDENCE
 from pipeline.evidence import write_evidence
 from pipeline.judged_figures import metrics_of
 from pipeline.judging import SGAN, Judged, Part, judge, read_part
+from pipeline.model_card_files import store_card, write_card
 from pipeline.result_pictures import draw_results
 from pipeline.scaler_file import load_scaler
 from pipeline.stages.augment import REAL, UNLABELLED
@@ -30,7 +31,7 @@ WITHOUT_AUGMENTATION = "sgan_without_augmentation"
 
 
 def evaluate(context: StageContext) -> StageResult:
-    """Write metrics.json, predictions.parquet, pictures and the packaged model.
+    """Write metrics.json, predictions.parquet, pictures, the packaged model and its card.
 
     **Fitted on:** the challengers on labelled training rows; calibration and threshold on
     validation rows. The test rows are scored once, after all of that.
@@ -144,6 +145,7 @@ def _package(
         ),
         baseline=_baseline(context, classifier, schema),
     )
+    write_card(store_card(context.output / "model"), context.output)
 
 
 def _baseline(

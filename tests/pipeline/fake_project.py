@@ -30,7 +30,7 @@ class Project:
         )
         for stage in yaml.safe_load(graph)["stages"].values():
             for name in stage["deps"]:
-                if name.endswith(".py"):
+                if name.endswith((".py", ".jinja")):
                     self.path(name).parent.mkdir(parents=True, exist_ok=True)
                     self.path(name).write_text("# stub\n")
         self.path("data").mkdir()

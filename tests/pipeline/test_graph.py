@@ -75,6 +75,14 @@ def test_a_stage_depends_on_the_code_that_it_runs(stage):
     assert named == code_of(stage), "put these files under `deps` of the stage in dvc.yaml"
 
 
+def test_what_the_model_card_is_laid_out_by_is_named():
+    templates = (REPOSITORY / "pipeline/templates").glob("model_card.*.jinja")
+    expected = sorted(path.relative_to(REPOSITORY).as_posix() for path in templates)
+    named = GRAPH["stages"]["evaluate"]["deps"]
+    assert [path for path in named if path.endswith(".jinja")] == expected
+    assert len(expected) == 2
+
+
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_stage_depends_on_the_parameters_that_it_reads(stage):
     read = set(re.findall(r"\bparams\.(\w+)", source_of(stage))) & SECTIONS

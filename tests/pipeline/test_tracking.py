@@ -138,6 +138,8 @@ def test_small_files_are_kept_and_arrays_are_not(project):
         summary_dot_json="{}",
         plots__f1_dot_png="p",
         plots__f1_dot_csv="c",
+        card_dot_html="h",
+        card_dot_md="m",
     )
     with project.open() as run:
         with run.stage("sgan"):
@@ -145,7 +147,8 @@ def test_small_files_are_kept_and_arrays_are_not(project):
         run.log_stage("sgan", folder, StageResult(90, 9, {"validation_f1": 0.5}))
         run.finish()
     sgan = runs_of(run)["sgan"]
-    kept = ["sgan/history.parquet", "sgan/plots/f1.csv", "sgan/plots/f1.png", "sgan/summary.json"]
+    kept = ["card.html", "card.md", "history.parquet", "plots/f1.csv", "plots/f1.png"]
+    kept = [f"sgan/{name}" for name in [*kept, "summary.json"]]
     assert sorted(files_of(run, sgan.info.run_id)) == kept
     assert sgan.data.metrics == {"n_rows": 90, "n_frauds": 9, "validation_f1": 0.5}
 

@@ -51,6 +51,7 @@ def test_every_file_is_written(trained_project):
     pictures = {"precision_recall", "calibration"}
     assert {path.name for path in folder.iterdir()} == {
         "metrics.json", "predictions.parquet", "model",
+        "model_card.md", "model_card.html", "model_card.json",
         *(f"{name}.{suffix}" for name in pictures for suffix in ("png", "csv")),
     }  # fmt: skip
 

@@ -1,0 +1,298 @@
+"""Lays out the sections of a model card that hold figures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pipeline.model_card_blocks import Block, absence, bullets, note, table, text
+from pipeline.model_card_numbers import (
+    ABSENT,
+    count,
+    low_to_high,
+    number,
+    percent,
+    short_interval,
+    signed_interval,
+    value_of,
+)
+
+DISTANCES = {
+    "synthetic_to_real": "Synthetic to the nearest real training fraud",
+    "holdout_to_real": "Validation fraud, never seen by the generator, to the nearest of them",
+    "real_to_real": "Real training fraud to the nearest other",
+}
+KNOWN_OF_THRESHOLD = {"value", "rule", "reason", "when_packaged", "history"}
+
+
+def results(card: Mapping[str, Any]) -> list[Block]:
+    """Return counts and every metric with its interval."""
+    found, data = card["results"], card["data"]
+    counts = found["counts"]
+    weighted = data["prevalence_of_figures"]
+    stands_for = (
+        ""
+        if weighted is None
+        else f" At the fraud rate of {percent(weighted)}, at which rates and amounts hold, false "
+        f"alarms stand for {number(counts['n_false_alarms_weighted'], 1)}."
+    )
+    at_risk = found["amount_at_risk"]
+    money = f" Frauds of {number(at_risk, 2)} were at risk." if at_risk is not None else ""
+    rows = [[one["label"], value_of(one), low_to_high(one)] for one in found["metrics"]]
+    blocks = [
+        text(
+            f"{count(counts['n_alerts'])} alerts: {count(counts['n_caught'])} of "
+            f"{count(counts['n_frauds'])} frauds caught, {count(counts['n_missed'])} missed, "
+            f"{count(counts['n_false_alarms'])} false alarms among {count(counts['n_rows'])} test "
+            f"rows.{stands_for}{money}"
+        ),
+        table(
+            "Figures on test rows, with bootstrap intervals over these rows",
+            ["Figure", "Value", "95 % interval"],
+            rows,
+            "12",
+        ),
+    ]
+    if not any(one["name"] == "amount_saved" for one in found["metrics"]):
+        blocks.append(note("Amount of caught frauds: not available: the data have no amount."))
+    return blocks
+
+
+def challengers(card: Mapping[str, Any]) -> list[Block]:
+    """Return simpler models beside the SGAN, and the paired differences."""
+    sgan = {"label": "SGAN, this model", **card["results"]}
+    rows = [_one_model(one) for one in [sgan, *card["challengers"]]]
+    paired = [
+        [
+            one["label"],
+            difference["label"],
+            signed_interval(difference),
+            percent_of(difference["probability_sgan_better"]),
+            difference["reading"],
+        ]
+        for one in card["challengers"]
+        for difference in one["differences"]
+    ]
+    blocks = [
+        table(
+            "Models on the same test rows, each at its own threshold from validation rows",
+            ["Model", "Average precision", "F1", "Frauds caught", "False alarms"],
+            rows,
+            "1234",
+        ),
+        table(
+            "SGAN minus another model, with 95 % intervals, on the same resamples of the test rows",
+            ["Other model", "Figure", "Difference", "SGAN better, of resamples", "Reading"],
+            paired,
+            "23",
+        ),
+    ]
+    if _was_changed(card["threshold"]):
+        blocks.append(
+            note(
+                "The differences in F1, precision and recall are those at the threshold that the "
+                "model was packaged with, "
+                f"{number(card['threshold']['when_packaged'], 6)}."
+            )
+        )
+    return blocks
+
+
+def threshold(card: Mapping[str, Any]) -> list[Block]:
+    """Return the threshold, its rule, its reason, and what changed it."""
+    found = card["threshold"]
+    rows = [
+        ["Threshold: a score of at least", number(found["value"], 6)],
+        ["Rule", found["rule"]],
+        ["Reason", found["reason"]],
+        [
+            "When packaged",
+            number(found["when_packaged"], 6) if _was_changed(found) else "the same",
+        ],
+    ]
+    rows += [
+        [name.replace("_", " "), str(found[name])]
+        for name in sorted(set(found) - KNOWN_OF_THRESHOLD)
+    ]
+    blocks = [table("Threshold on the calibrated score", ["What", "Value"], rows)]
+    history = found.get("history") or []
+    if history:
+        header = sorted({key for entry in history for key in entry})
+        past = [[str(entry.get(key, ABSENT)) for key in header] for entry in history]
+        blocks.append(table("Earlier thresholds", header, past))
+    elif _was_changed(found):
+        blocks.append(note("Changed since the model was packaged; no history was kept."))
+    return blocks
+
+
+def calibration(found: Mapping[str, Any]) -> list[Block]:
+    """Return how far scores are probabilities: slope, and frauds predicted and observed."""
+    fitted = ", ".join(f"{name} {number(value, 4)}" for name, value in found["fitted"].items())
+    rows = [
+        [
+            _place(name),
+            count(of["n_rows"]),
+            number(of["expected"], 1),
+            f"{count(of['low'])} to {count(of['high'])}",
+            count(of["observed"]),
+            "inside" if of["low"] <= of["observed"] <= of["high"] else "outside",
+        ]
+        for name, of in found["expected_frauds"].items()
+    ]
+    return [
+        text(
+            f"Slope on test rows {number(found['slope_on_test_rows'])} and intercept "
+            f"{number(found['intercept_on_test_rows'])} in log odds; 1 and 0 are perfect, a slope "
+            "below 1 means scores too near to 0 and 1."
+        ),
+        table(
+            "Frauds that the scores predict, with the 95 % interval if they are right, and those "
+            "that came",
+            ["Among", "Rows", "Predicted", "95 % interval", "Came", "Interval"],
+            rows,
+            "1234",
+        ),
+        note(f"Calibration fitted on validation rows: {fitted}."),
+    ]
+
+
+def stability(found: Mapping[str, Any]) -> list[Block]:
+    """Return the members one by one and their spread."""
+    keys = ("test_average_precision", "test_f1", "last_epoch_validation_f1")
+    rows = [
+        [f"Member {index}", *([number(member.get(key)) for key in keys])]
+        for index, member in enumerate(found["members"], start=1)
+    ]
+    rows += [
+        [name.replace("_", " ").capitalize(), *(_spread(found, key, name) for key in keys)]
+        for name in ("lowest", "mean", "highest", "standard_deviation")
+    ]
+    collapses = found["collapses"]
+    collapsed = (
+        f"{len(collapses)} members collapsed in training; what collapsed by the chosen epoch is "
+        "not in use and shows no figures."
+        if collapses
+        else "No member collapsed in training."
+    )
+    return [
+        text(collapsed, found["note"]),
+        table(
+            "Members alone, and their spread",
+            ["Member", "Average precision on test rows", "F1 on test rows", "F1 on validation "
+             "rows, last epoch"],
+            rows,
+            "123",
+        ),
+    ]  # fmt: skip
+
+
+def augmentation(found: Mapping[str, Any]) -> list[Block]:
+    """Return method, fidelity and privacy of the synthetic frauds, and what they changed."""
+    fidelity, ablation = found["fidelity"], found["ablation"]
+    settings = ", ".join(
+        f"{name} {value}" for name, value in sorted(found["parameters"].items()) if name != "method"
+    )
+    blocks = [text(f"Method “{found['method']}” ({settings}).")]
+    why = absence(fidelity)
+    blocks += [text(f"Fidelity and privacy: {why}")] if why else _fidelity(fidelity)
+    why = absence(ablation)
+    if why:
+        return [*blocks, text(f"Ablation: {why}")]
+    rows = [
+        [
+            one["label"],
+            signed_interval(one),
+            percent_of(one["probability_sgan_better"]),
+            one["reading"],
+        ]
+        for one in ablation
+    ]
+    return [
+        *blocks,
+        table(
+            "Ablation: this model minus the same SGAN without synthetic frauds",
+            ["Figure", "Difference (95 % interval)", "SGAN better, of resamples", "Reading"],
+            rows,
+            "12",
+        ),
+    ]
+
+
+def percent_of(share: float) -> str:
+    """Return the share of resamples, e.g. ``95.6 %``."""
+    return f"{100 * share:.1f} %"
+
+
+def _fidelity(found: Mapping[str, Any]) -> list[Block]:
+    privacy, holdout = found.get("privacy") or {}, found.get("holdout") or {}
+    blocks = [
+        text(
+            f"{count(found['n_synthetic'])} synthetic frauds beside {count(found['n_real'])} real "
+            f"training frauds; {count(found['n_holdout'])} validation frauds, which the generator "
+            "never saw, say what is possible."
+        )
+    ]
+    two, ks, correlation = (found.get(key) or {} for key in ("two_sample", "ks", "correlation"))
+    held = {key: holdout.get(key) or {} for key in ("ks", "correlation")}
+    rows = [
+        [
+            "Kolmogorov-Smirnov distance, mean over columns",
+            number(ks.get("mean")),
+            number(held["ks"].get("mean")),
+        ],
+        ["The same, largest", number(ks.get("max")), number(held["ks"].get("max"))],
+        [
+            "Difference of correlations, mean",
+            number(correlation.get("mean_absolute_difference")),
+            number(held["correlation"].get("mean_absolute_difference")),
+        ],
+        ["Told from real by logistic regression, ROC AUC", number(two.get("logistic_auc")), ABSENT],
+        ["Told from real by a random forest, ROC AUC", number(two.get("forest_auc")), ABSENT],
+        ["Exact copies of real frauds", count(privacy.get("n_exact_copies")), ABSENT],
+        [
+            "Share nearer to a real fraud than 95 % of real frauds are to each other",
+            number(privacy.get("share_nearer_than_real")),
+            ABSENT,
+        ],
+    ]
+    header = ["Figure", "Synthetic frauds", "Validation frauds"]
+    blocks.append(table("Fidelity and privacy", header, rows, "12"))
+    distances = {**holdout, **privacy}
+    far = [
+        [label, number(of.get("median")), number(of.get("quantile_05"))]
+        for name, label in DISTANCES.items()
+        if (of := distances.get(name))
+    ]
+    if far:
+        caption = "Distance to the nearest real fraud, in standard deviations of each column"
+        blocks.append(table(caption, ["From and to", "Median", "5 % quantile"], far, "12"))
+    missing = [f"{name} not available: {why}" for name, why in found["unavailable"].items()]
+    return [*blocks, bullets(missing)] if missing else blocks
+
+
+def _one_model(one: Mapping[str, Any]) -> list[str]:
+    metrics = {found["name"]: found for found in one["metrics"]}
+    counts = one["counts"]
+    return [
+        one["label"],
+        short_interval(metrics["average_precision"]),
+        short_interval(metrics["f1"]),
+        f"{count(counts['n_caught'])} of {count(counts['n_frauds'])}",
+        count(counts["n_false_alarms"]),
+    ]
+
+
+def _spread(found: Mapping[str, Any], key: str, name: str) -> str:
+    return number(found["spread"].get(key, {}).get(name))
+
+
+def _place(name: str) -> str:
+    """``highest_1000`` -> "the highest scores, standing for 1,000 transactions"."""
+    if name == "all":
+        return "All test rows"
+    number_of = int(name.removeprefix("highest_"))
+    return f"The highest scores, which stand for {count(number_of)} transactions"
+
+
+def _was_changed(found: Mapping[str, Any]) -> bool:
+    return bool(found["value"] != found["when_packaged"])
