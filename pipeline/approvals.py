@@ -1,0 +1,101 @@
+"""Keeps who approved a packaged model for what: a list in model.json that only grows."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from pipeline.artifacts import STAGES, read_json, write_json
+from pipeline.errors import UsageError
+from pipeline.model_card import state_sha256
+from pipeline.model_folder import MANIFEST, read_manifest
+
+logger = logging.getLogger(__name__)
+
+KEY = "approvals"
+
+
+def approval(manifest: dict[str, Any], by: str, what: str, note: str | None) -> dict[str, Any]:
+    """Return a new entry: who, for what, when (UTC), and the SHA-256 of the state approved.
+
+    Raises
+    ------
+    UsageError
+        If nobody or nothing is named.
+    """
+    by, what = by.strip(), what.strip()
+    if not by or not what:
+        raise UsageError(
+            "an approval needs a name and a purpose: --by NAME --for WHAT, neither of them empty"
+        )
+    return {
+        "by": by,
+        "for": what,
+        "note": (note or "").strip() or None,
+        "at": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "approved_sha256": state_sha256(manifest),
+    }
+
+
+def add_approval(folder: Path, by: str, what: str, note: str | None = None) -> dict[str, Any]:
+    """Add an approval to the packaged model in a folder and return it.
+
+    Earlier ones stay as they are. model.json is replaced in one step; two commands at a time
+    wait for each other.
+
+    Parameters
+    ----------
+    folder : Path
+        The packaged model, whose files are compared with their SHA-256 first.
+    by, what : str
+        Who approves, and for what use.
+    note : str, optional
+        Conditions or reasons.
+
+    Raises
+    ------
+    InputError
+        If there is no packaged model, or one of its files was changed.
+    UsageError
+        If nobody or nothing is named.
+    """
+    with _alone(folder):
+        manifest = read_manifest(folder)
+        new = approval(manifest, by, what, note)
+        # Read again: the manifest as it is on disk, whatever `read_manifest` may add one day.
+        content = read_json(folder / MANIFEST)
+        write_json({**content, KEY: [*content.get(KEY, []), new]}, folder / MANIFEST)
+    if _is_of_a_stage(folder):
+        logger.warning(
+            "the next run of the stage evaluate replaces %s, approvals included; copy the model "
+            "elsewhere and approve the copy",
+            folder,
+        )
+    return new
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Keep other approvals of the same folder waiting within the block."""
+    if sys.platform == "win32" or not folder.is_dir():  # the manifest's error says more
+        yield
+        return
+    import fcntl
+
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _is_of_a_stage(folder: Path) -> bool:
+    place = folder.resolve().parent
+    return place.name == STAGES[-1] and (place.parent / STAGES[0]).is_dir()
