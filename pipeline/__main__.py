@@ -238,6 +238,46 @@ def simulate(rows: int, fraud_rate: float, seed: int, drift: float, out: Path) -
 
 @cli.command()
 @click.argument("model")
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice(["md", "html", "json"]),
+    help="[default: the suffix of --out, or md]",
+)
+@click.option(
+    "--out", type=click.Path(path_type=Path, dir_okay=False), help="Write it to this file."
+)
+@logging_options
+def card(model: str, format_: str | None, out: Path | None) -> None:
+    """Show the model card of MODEL: a folder, a run or a registry name.
+
+    It is made anew from the model, so a changed threshold and later approvals show.
+    """
+    from pipeline.card import card as make_card
+
+    text = make_card(model, format=format_, out=out)
+    if out is None:
+        click.echo(text, nl=False)
+
+
+@cli.command()
+@click.argument("model")
+@click.option("--by", metavar="NAME", required=True, help="Who approves.")
+@click.option("--for", "what", metavar="USE", required=True, help="For what use.")
+@click.option("--note", metavar="TEXT", help="Conditions or reasons.")
+@logging_options
+def approve(model: str, by: str, what: str, note: str | None) -> None:
+    """Approve MODEL, a folder or a registered version, for a use; its card shows it.
+
+    Example: counterfoil approve models/cards-3 --by "A. Auditor" --for "pilot, 100 alerts a day"
+    """
+    from pipeline.card import approve as add_approval
+
+    click.echo(add_approval(model, by, what, note))
+
+
+@cli.command()
+@click.argument("model")
 @click.argument("source", metavar="INPUT", type=click.Path(path_type=Path))
 @click.option(
     "--out", type=click.Path(path_type=Path, dir_okay=False), required=True, help=".csv or .parquet"
@@ -304,46 +344,6 @@ def compare(models: tuple[str, ...], **options: Any) -> None:
     from pipeline.comparing.text import as_text
 
     click.echo(as_text(compare_models(CompareRequest(names=models, **options), Path.cwd())))
-
-
-@cli.command()
-@click.argument("model")
-@click.option(
-    "--format",
-    "format_",
-    type=click.Choice(["md", "html", "json"]),
-    help="[default: the suffix of --out, or md]",
-)
-@click.option(
-    "--out", type=click.Path(path_type=Path, dir_okay=False), help="Write it to this file."
-)
-@logging_options
-def card(model: str, format_: str | None, out: Path | None) -> None:
-    """Show the model card of MODEL: a folder, a run or a registry name.
-
-    It is made anew from the model, so a changed threshold and later approvals show.
-    """
-    from pipeline.card import card as make_card
-
-    text = make_card(model, format=format_, out=out)
-    if out is None:
-        click.echo(text, nl=False)
-
-
-@cli.command()
-@click.argument("model")
-@click.option("--by", metavar="NAME", required=True, help="Who approves.")
-@click.option("--for", "what", metavar="USE", required=True, help="For what use.")
-@click.option("--note", metavar="TEXT", help="Conditions or reasons.")
-@logging_options
-def approve(model: str, by: str, what: str, note: str | None) -> None:
-    """Approve MODEL, a folder or a registered version, for a use; its card shows it.
-
-    Example: counterfoil approve models/cards-3 --by "A. Auditor" --for "pilot, 100 alerts a day"
-    """
-    from pipeline.card import approve as add_approval
-
-    click.echo(add_approval(model, by, what, note))
 
 
 def main() -> NoReturn:

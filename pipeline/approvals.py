@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.artifacts import STAGES, read_json, write_json
-from pipeline.errors import UsageError
+from pipeline.errors import InputError, UsageError
 from pipeline.model_card import state_sha256
 from pipeline.model_folder import MANIFEST, read_manifest
 
@@ -61,10 +61,11 @@ def add_approval(folder: Path, by: str, what: str, note: str | None = None) -> d
     Raises
     ------
     InputError
-        If there is no packaged model, or one of its files was changed.
+        If there is no packaged model, one of its files was changed, or it lies in an MLflow model.
     UsageError
         If nobody or nothing is named.
     """
+    _refuse_mlflow_folder(folder)
     with _alone(folder):
         manifest = read_manifest(folder)
         new = approval(manifest, by, what, note)
@@ -94,6 +95,15 @@ def _alone(folder: Path) -> Iterator[None]:
         yield
     finally:
         os.close(handle)
+
+
+def _refuse_mlflow_folder(folder: Path) -> None:
+    """Leave the files of an MLflow model alone: they may be those of a registered version."""
+    if any((parent / "MLmodel").is_file() for parent in folder.resolve().parents[:2]):
+        raise InputError(
+            f"{folder} belongs to an MLflow model, whose files do not change; approve its "
+            "registered version (NAME@ALIAS or models:/NAME/VERSION)"
+        )
 
 
 def _is_of_a_stage(folder: Path) -> bool:

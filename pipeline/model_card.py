@@ -196,7 +196,7 @@ def _threshold(manifest: Mapping[str, Any], run: Mapping[str, Any]) -> dict[str,
     threshold = manifest["threshold"]
     return {
         **threshold,
-        "reason": words.threshold_reason(threshold["rule"]),
+        "reason": words.threshold_reason(threshold["rule"], threshold.get("values")),
         "when_packaged": run["metrics"][SGAN]["threshold"],
     }
 

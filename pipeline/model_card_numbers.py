@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -25,6 +26,11 @@ def count(value: Any) -> str:
 def percent(rate: float) -> str:
     """Return a share, e.g. ``"0.167 %"``."""
     return f"{100 * rate:.3f} %"
+
+
+def percent_of(share: float) -> str:
+    """Return the share of resamples, e.g. ``95.6 %``."""
+    return f"{100 * share:.1f} %"
 
 
 def number(value: float | None, decimals: int = USUAL_DECIMALS) -> str:
@@ -86,6 +92,19 @@ def signed(value: float) -> str:
     while not float(f"{value:.{decimals}f}"):
         decimals += 1
     return f"{value:+.{decimals}f}"
+
+
+def moment(at: Any) -> str:
+    """Return a moment in UTC as people read it; "-" for None.
+
+    Examples
+    --------
+    >>> moment("2026-11-21T10:00:00Z")
+    '2026-11-21 10:00:00 UTC'
+    """
+    if at is None:
+        return ABSENT
+    return re.sub(r"^(\d{4}-\d\d-\d\d)T([\d:.]+)(Z|\+00:00)$", r"\1 \2 UTC", str(at))
 
 
 def _decimals(figure: Mapping[str, Any]) -> int:

@@ -8,15 +8,17 @@ from typing import Any
 
 from pipeline import model_card_words as words
 from pipeline.model_card_blocks import Block, Section, absence, bullets, note, table, text
-from pipeline.model_card_numbers import ABSENT, count, interval, number, percent, signed_interval
-from pipeline.model_card_results import (
-    augmentation,
-    calibration,
-    challengers,
-    results,
-    stability,
-    threshold,
+from pipeline.model_card_numbers import (
+    ABSENT,
+    count,
+    interval,
+    moment,
+    number,
+    percent,
+    signed_interval,
 )
+from pipeline.model_card_results import calibration, challengers, results, stability, threshold
+from pipeline.model_card_synthetic import augmentation
 from pipeline.params_file import flatten
 
 SHORT = 12  # digits of a SHA-256; the JSON card has all
@@ -96,7 +98,7 @@ def _approvals(card: Mapping[str, Any]) -> list[Block]:
         return [text(words.NOBODY), *remarks[:1]]
     rows = [
         [
-            _when(one.get("at")),
+            moment(one.get("at")),
             str(one.get("by", ABSENT)),
             str(one.get("for", ABSENT)),
             str(one.get("note") or ABSENT),
@@ -227,11 +229,6 @@ def _versions(card: Mapping[str, Any]) -> list[Block]:
 def _parameters(parameters: Mapping[str, Any]) -> list[Block]:
     rows = [[key, _parameter(value)] for key, value in sorted(flatten(parameters))]
     return [table("Every parameter of the run", ["Key of params.yaml", "Value"], rows)]
-
-
-def _when(at: Any) -> str:
-    """``2026-11-21T10:00:00Z`` -> ``2026-11-21 10:00:00 UTC``."""
-    return ABSENT if at is None else str(at).replace("T", " ").replace("Z", " UTC")
 
 
 def _parameter(value: Any) -> str:

@@ -5,24 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pipeline.model_card_blocks import Block, absence, bullets, note, table, text
+from pipeline.model_card_blocks import Block, note, table, text
 from pipeline.model_card_numbers import (
     ABSENT,
     count,
     low_to_high,
+    moment,
     number,
     percent,
+    percent_of,
     short_interval,
     signed_interval,
     value_of,
 )
 
-DISTANCES = {
-    "synthetic_to_real": "Synthetic to the nearest real training fraud",
-    "holdout_to_real": "Validation fraud, never seen by the generator, to the nearest of them",
-    "real_to_real": "Real training fraud to the nearest other",
-}
-KNOWN_OF_THRESHOLD = {"value", "rule", "reason", "when_packaged", "history"}
+KNOWN_OF_THRESHOLD = {"value", "rule", "values", "reason", "when_packaged", "history"}
+HISTORY = {"since": "Since", "value": "Threshold", "rule": "Rule", "by": "By", "reason": "Reason"}
 
 
 def results(card: Mapping[str, Any]) -> list[Block]:
@@ -117,9 +115,9 @@ def threshold(card: Mapping[str, Any]) -> list[Block]:
     blocks = [table("Threshold on the calibrated score", ["What", "Value"], rows)]
     history = found.get("history") or []
     if history:
-        header = sorted({key for entry in history for key in entry})
-        past = [[str(entry.get(key, ABSENT)) for key in header] for entry in history]
-        blocks.append(table("Earlier thresholds", header, past))
+        past = [_past(entry) for entry in history]
+        caption = "Every threshold of the model, the present one last"
+        blocks.append(table(caption, list(HISTORY.values()), past, "1"))
     elif _was_changed(found):
         blocks.append(note("Changed since the model was packaged; no history was kept."))
     return blocks
@@ -186,90 +184,6 @@ def stability(found: Mapping[str, Any]) -> list[Block]:
     ]  # fmt: skip
 
 
-def augmentation(found: Mapping[str, Any]) -> list[Block]:
-    """Return method, fidelity and privacy of the synthetic frauds, and what they changed."""
-    fidelity, ablation = found["fidelity"], found["ablation"]
-    settings = ", ".join(
-        f"{name} {value}" for name, value in sorted(found["parameters"].items()) if name != "method"
-    )
-    blocks = [text(f"Method “{found['method']}” ({settings}).")]
-    why = absence(fidelity)
-    blocks += [text(f"Fidelity and privacy: {why}")] if why else _fidelity(fidelity)
-    why = absence(ablation)
-    if why:
-        return [*blocks, text(f"Ablation: {why}")]
-    rows = [
-        [
-            one["label"],
-            signed_interval(one),
-            percent_of(one["probability_sgan_better"]),
-            one["reading"],
-        ]
-        for one in ablation
-    ]
-    return [
-        *blocks,
-        table(
-            "Ablation: this model minus the same SGAN without synthetic frauds",
-            ["Figure", "Difference (95 % interval)", "SGAN better, of resamples", "Reading"],
-            rows,
-            "12",
-        ),
-    ]
-
-
-def percent_of(share: float) -> str:
-    """Return the share of resamples, e.g. ``95.6 %``."""
-    return f"{100 * share:.1f} %"
-
-
-def _fidelity(found: Mapping[str, Any]) -> list[Block]:
-    privacy, holdout = found.get("privacy") or {}, found.get("holdout") or {}
-    blocks = [
-        text(
-            f"{count(found['n_synthetic'])} synthetic frauds beside {count(found['n_real'])} real "
-            f"training frauds; {count(found['n_holdout'])} validation frauds, which the generator "
-            "never saw, say what is possible."
-        )
-    ]
-    two, ks, correlation = (found.get(key) or {} for key in ("two_sample", "ks", "correlation"))
-    held = {key: holdout.get(key) or {} for key in ("ks", "correlation")}
-    rows = [
-        [
-            "Kolmogorov-Smirnov distance, mean over columns",
-            number(ks.get("mean")),
-            number(held["ks"].get("mean")),
-        ],
-        ["The same, largest", number(ks.get("max")), number(held["ks"].get("max"))],
-        [
-            "Difference of correlations, mean",
-            number(correlation.get("mean_absolute_difference")),
-            number(held["correlation"].get("mean_absolute_difference")),
-        ],
-        ["Told from real by logistic regression, ROC AUC", number(two.get("logistic_auc")), ABSENT],
-        ["Told from real by a random forest, ROC AUC", number(two.get("forest_auc")), ABSENT],
-        ["Exact copies of real frauds", count(privacy.get("n_exact_copies")), ABSENT],
-        [
-            "Share nearer to a real fraud than 95 % of real frauds are to each other",
-            number(privacy.get("share_nearer_than_real")),
-            ABSENT,
-        ],
-    ]
-    header = ["Figure", "Synthetic frauds", "Validation frauds"]
-    blocks.append(table("Fidelity and privacy", header, rows, "12"))
-    distances = {**holdout, **privacy}
-    far = [
-        [label, number(of.get("median")), number(of.get("quantile_05"))]
-        for name, label in DISTANCES.items()
-        if (of := distances.get(name))
-    ]
-    if far:
-        caption = "Distance to the nearest real fraud, in standard deviations of each column"
-        blocks.append(table(caption, ["From and to", "Median", "5 % quantile"], far, "12"))
-    missing = [f"{name} not available: {why}" for name, why in found["unavailable"].items()]
-    return [*blocks, bullets(missing)] if missing else blocks
-
-
 def _one_model(one: Mapping[str, Any]) -> list[str]:
     metrics = {found["name"]: found for found in one["metrics"]}
     counts = one["counts"]
@@ -280,6 +194,17 @@ def _one_model(one: Mapping[str, Any]) -> list[str]:
         f"{count(counts['n_caught'])} of {count(counts['n_frauds'])}",
         count(counts["n_false_alarms"]),
     ]
+
+
+def _past(entry: Mapping[str, Any]) -> list[str]:
+    values = ", ".join(f"{name} {value}" for name, value in (entry.get("values") or {}).items())
+    shown = {
+        **{name: entry.get(name) or ABSENT for name in HISTORY},
+        "since": moment(entry.get("since")) if entry.get("since") else "as packaged",
+        "value": number(entry.get("value"), 6),
+        "rule": f"{entry.get('rule', ABSENT)}{f' ({values})' if values else ''}",
+    }
+    return [str(shown[name]) for name in HISTORY]
 
 
 def _spread(found: Mapping[str, Any], key: str, name: str) -> str:

@@ -69,6 +69,20 @@ GUIDANCE_NOTE = (
     "This names what reviewers ask about; it is no legal advice and claims no compliance."
 )
 
+_VALUE_OF = {"alerts": "alerts_share"}
+_REASONS = {
+    "f1": "a high F1 on new rows: halfway between the threshold of the highest F1 on validation "
+    "rows and that of the highest F1 that their calibrated scores expect",
+    "alerts": "a budget: at most a share of {alerts_share} of the transactions on validation rows "
+    "alerts",
+    "alerts_per_day": "a budget: at most {alerts_per_day:g} alerts a day on validation rows, where "
+    "a day has {transactions_per_day:,.0f} transactions",
+    "precision": "the highest recall at which the precision on validation rows is at least "
+    "{precision}",
+    "cost": "the lowest cost on validation rows: {cost_per_false_alarm:g} for each false alarm and "
+    "{cost_per_missed_unit:g} for each unit of money in a missed fraud",
+    "value": "a person set it, by no rule",
+}
 _ALWAYS = (
     "Labels of fraud are late and incomplete: a fraud that nobody reported counts as genuine, in "
     "training and in every figure here.",
@@ -116,22 +130,26 @@ def limits(run: Mapping[str, Any]) -> list[str]:
     return [*found, *_ALWAYS]
 
 
-def threshold_reason(rule: str) -> str:
-    """Return what a threshold rule such as "alerts 0.001" aims at, and on which rows.
+def threshold_reason(rule: str, values: Mapping[str, float] | None = None) -> str:
+    """Return what a threshold rule aims at, and on which rows.
+
+    Parameters
+    ----------
+    rule : str
+        Its name, or as earlier versions wrote it, name and value: "alerts 0.001".
+    values : mapping of str to float, optional
+        The values of the rule, by the names of `pipeline.threshold_rule`.
 
     Examples
     --------
+    >>> threshold_reason("precision", {"precision": 0.9})
+    'the highest recall at which the precision on validation rows is at least 0.9'
     >>> threshold_reason("precision 0.9")
     'the highest recall at which the precision on validation rows is at least 0.9'
     """
     name, _, value = rule.partition(" ")
-    if name == "f1" and not value:
-        return (
-            "a high F1 on new rows: halfway between the threshold of the highest F1 on "
-            "validation rows and that of the highest F1 that their calibrated scores expect"
-        )
-    if name == "alerts" and value:
-        return f"a budget: at most a share of {value} of the transactions on validation rows alerts"
-    if name == "precision" and value:
-        return f"the highest recall at which the precision on validation rows is at least {value}"
-    return f"the rule “{rule}”"
+    known = {_VALUE_OF.get(name, name): value} if value else dict(values or {})
+    try:
+        return _REASONS[name].format(**known)
+    except KeyError:
+        return f"the rule “{rule}”"

@@ -82,6 +82,14 @@ def test_a_changed_file_cannot_be_approved(own):
     assert (own / "model.json").read_bytes() == before
 
 
+def test_the_files_of_an_mlflow_model_stay_as_they_are(own, tmp_path):
+    inside = Path(shutil.copytree(own, tmp_path / "logged" / "artifacts" / "model"))
+    (tmp_path / "logged" / "MLmodel").touch()
+    with pytest.raises(InputError, match="approve its registered version"):
+        add_approval(inside, "A", "pilot")
+    assert "approvals" not in manifest_of(inside)
+
+
 @pytest.mark.parametrize(("by", "what"), [("", "pilot"), ("A", " ")])
 def test_nobody_and_nothing_cannot_approve(own, by, what):
     with pytest.raises(UsageError, match="--by NAME --for WHAT"):

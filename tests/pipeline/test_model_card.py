@@ -292,8 +292,17 @@ def test_figures_at_the_old_threshold_are_those_of_metrics_json(model, metrics):
 
 def test_a_history_of_thresholds_is_shown(parts):
     manifest, run = copy.deepcopy(parts)
-    manifest["threshold"]["history"] = [{"value": 0.25, "rule": "f1", "until": "2026-11-21"}]
-    assert {"0.25", "2026-11-21"} <= set(cells(build_card(manifest, run), "threshold"))
+    values = {"alerts_per_day": 100.0, "transactions_per_day": 5000.0}
+    first = {"value": 0.25, "rule": "f1", "values": {}, "since": None, "by": None, "reason": None}
+    present = {"value": manifest["threshold"]["value"], "rule": "alerts_per_day", "values": values}
+    second = {"since": "2026-11-21T10:00:00Z", "by": "ann", "reason": "two more people"}
+    manifest["threshold"] = present | {"history": [first, present | second]}
+    card = build_card(manifest, run)
+    rows = section_of(card, "threshold").blocks[-1].rows
+    assert rows[0] == ["as packaged", "0.250000", "f1", "-", "-"]
+    assert rows[1][0] == "2026-11-21 10:00:00 UTC"
+    assert rows[1][3:] == ["ann", "two more people"]
+    assert "at most 100 alerts a day" in card["threshold"]["reason"]
 
 
 def test_what_is_missing_says_why(parts):
@@ -373,8 +382,12 @@ def test_the_examples_of_the_docstrings_hold(module):
 
 
 def test_a_rule_that_is_not_known_is_quoted():
-    assert "budget" in threshold_reason("alerts 0.001")
-    assert "“cost 5”" in threshold_reason("cost 5")
+    assert "a share of 0.001" in threshold_reason("alerts 0.001")
+    assert "a share of 0.001" in threshold_reason("alerts", {"alerts_share": 0.001})
+    values = {"cost_per_false_alarm": 5.0, "cost_per_missed_unit": 1.0}
+    assert "5 for each false alarm" in threshold_reason("cost", values)
+    assert "“cost”" in threshold_reason("cost")
+    assert "“luck 5”" in threshold_reason("luck 5")
 
 
 class TestCommand:
