@@ -60,9 +60,9 @@ GUIDANCE = (
         "name": "Regulation (EU) 2024/1689 (AI Act), Annex III point 5(b)",
         "bears_on": "It lists the evaluation of the creditworthiness of natural persons as "
         "high-risk and excepts AI systems used for the purpose of detecting financial fraud.",
-        "leaves_open": "The exception ends where the score also serves credit decisions. It "
-        "settles neither the rest of the Act, nor Article 22 of Regulation (EU) 2016/679 (GDPR) on "
-        "decisions based solely on automated processing, nor national law.",
+        "leaves_open": "It speaks of detecting fraud, not of a score that also serves credit "
+        "decisions. It settles neither the rest of the Act, nor Article 22 of Regulation (EU) "
+        "2016/679 (GDPR) on decisions based solely on automated processing, nor national law.",
     },
 )
 GUIDANCE_NOTE = (
@@ -117,7 +117,7 @@ def limits(run: Mapping[str, Any]) -> list[str]:
     if run["params"]["split"]["method"] == "stratified":
         found.append(
             "Rows were split at random: test rows come from the same period as training rows, "
-            "which flatters a model that will score later ones (split.method “time” does not)."
+            "which may flatter a model that will score later ones (split.method “time” does not)."
         )
     if of_parts["prevalence"] is not None:
         found.append(
