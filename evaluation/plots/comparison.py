@@ -16,7 +16,8 @@ def plot_f1_curves(curves, ax):
     Parameters
     ----------
     curves : dict of str to dict of str to sequence
-        By model: `epoch`, `validation_f1` (ensemble), `low` and `high` (over members).
+        By model: `epoch`, `validation_f1` (ensemble), `low` and `high` (over members); None
+        where there is no figure.
     ax : matplotlib.axes.Axes
         Drawn into.
 
@@ -27,9 +28,12 @@ def plot_f1_curves(curves, ax):
     for index, (name, curve) in enumerate(curves.items()):
         colour = method_colour(index)
         epoch = np.asarray(curve["epoch"])
-        ax.plot(epoch, curve["validation_f1"], color=colour, label=name, linewidth=1.6,
+        f1, low, high = (
+            np.array(curve[key], dtype=float) for key in ("validation_f1", "low", "high")
+        )
+        ax.plot(epoch, f1, color=colour, label=name, linewidth=1.6,
                 marker=MARKERS[index % len(MARKERS)], markersize=3)  # fmt: skip
-        ax.fill_between(epoch, curve["low"], curve["high"], color=colour, alpha=0.15, linewidth=0)
+        ax.fill_between(epoch, low, high, color=colour, alpha=0.15, linewidth=0)
     ax.set(xlabel="Epoch", ylabel="F1 on validation rows")
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     add_grid(ax)

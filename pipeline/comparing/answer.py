@@ -33,9 +33,12 @@ def answer(
     one = caught[best]
     low, high = round(one["difference_low"]), round(one["difference_high"])
     more = round(one["difference"])
-    opening = (
-        "" if len(others) == 1 else f"Of {len(others)} models beside {first}, {best} is best: "
-    )
+    opening = ""
+    if len(others) > 1:
+        beside = f"the {len(others)} models beside {first}"
+        opening = (
+            f"Of {beside}, {best} does best: " if more > 0 else f"None of {beside} is better: "
+        )
     where = f"at the same {budget['words']}"
     if more == 0:
         caught_by_both = round(one["value"])

@@ -176,7 +176,8 @@ def _listing(content: Mapping[str, Any], name: str) -> str:
 
 def _last_epochs(epochs: Mapping[str, Mapping[str, Any]]) -> str:
     last = ", ".join(
-        f"{name.split(' ')[0]} {of['validation_f1'][-1]:.3f}" for name, of in epochs.items()
+        f"{name.split(' ')[0]} {'none' if f1 is None else format(f1, '.3f')}"
+        for name, f1 in ((name, of["validation_f1"][-1]) for name, of in epochs.items())
     )
     return f"Last epoch: {last}."
 

@@ -20,6 +20,8 @@ from pipeline.comparing.exploring import Setting, explorer, operating_point, poi
 from pipeline.errors import UsageError
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from pipeline.comparing.candidates import Candidate
     from pipeline.comparing.shared_rows import Judged, SharedRows
 
@@ -196,8 +198,14 @@ def _run(candidate: Candidate) -> dict[str, Any]:
             member["test_average_precision"] for member in sgan.get("members", []) if member
         ],
         "augmentation": _augmentation(params.get("augment"), run.get("fidelity")),
-        "epochs": None if evidence is None else evidence.epochs.to_dict("list"),
+        "epochs": None if evidence is None else _epochs(evidence.epochs),
     }  # fmt: skip
+
+
+def _epochs(epochs: pd.DataFrame) -> dict[str, list[float | None]]:
+    """Return the columns of the curves; an epoch without a sound member has no figures."""
+    known = epochs.astype(object).where(epochs.notna(), None)
+    return {str(name): list(values) for name, values in known.items()}
 
 
 def _augmentation(params: Any, fidelity: Any) -> dict[str, Any] | None:
@@ -207,7 +215,7 @@ def _augmentation(params: Any, fidelity: Any) -> dict[str, Any] | None:
     found: dict[str, Any] = {"method": params["method"], "fidelity": None}
     if params["method"] == "vae":
         found["generation"] = params["generation"]
-    if fidelity:
+    if fidelity and fidelity["n_synthetic"]:
         privacy, holdout = fidelity["privacy"], fidelity["holdout"] or {}
         found["fidelity"] = {
             "n_synthetic": fidelity["n_synthetic"],

@@ -1,0 +1,247 @@
+"""What a comparison says equals what the runs themselves say, and it compares like with like."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pipeline.artifacts import file_sha256, read_json, write_json
+from pipeline.comparing.answer import answer
+from pipeline.comparing.text import as_text
+from pipeline.errors import InputError, UsageError
+
+
+@pytest.fixture(scope="module")
+def content(models):
+    from pipeline.compare import CompareRequest, compare
+
+    names = (str(models.a), str(models.b))
+    data = models.projects[0].path("ingest", "transactions.parquet")
+    request = CompareRequest(names, data=data, by=("V3",), n_resamples=200, alerts_per_day=150.0)
+    return compare(request, models.a.parent)
+
+
+@pytest.mark.parametrize(("position", "label"), [(0, "A"), (1, "B")])
+def test_figures_are_those_of_metrics_json(content, models, position, label):
+    metrics = read_json(models.projects[position].path("evaluate", "metrics.json"))["sgan"]
+    for name in ("average_precision", "f1", "precision", "recall", "recall_at_fpr"):
+        assert content["figures"][name][label]["value"] == pytest.approx(metrics[name]["value"])
+    assert content["figures"]["false_alarms"][label]["value"] == metrics["n_false_alarms"]
+    assert content["calibration"][label]["slope"] == pytest.approx(metrics["calibration_slope"])
+    assert content["figures"]["amount_caught"][label]["value"] == pytest.approx(
+        metrics["amount_saved"]["value"]
+    )
+
+
+def test_differences_are_of_values_and_only_for_others(content):
+    for name, figure in content["figures"].items():
+        assert "difference" not in figure["A"]
+        expected = figure["B"]["value"] - figure["A"]["value"]
+        assert figure["B"]["difference"] == pytest.approx(expected), name
+        assert figure["B"]["difference_low"] <= figure["B"]["difference_high"]
+
+
+def test_the_budget_is_a_share_of_all_traffic(content):
+    # 100 frauds at a prevalence of 1 % over two days are 5,000 transactions a day.
+    assert content["rows"]["transactions_per_day"] == pytest.approx(5000, rel=0.01)
+    assert content["budget"]["share"] == pytest.approx(0.03, rel=0.01)
+    assert content["budget"]["words"] == "150 alerts a day"
+    assert content["budget"]["alerts"] == pytest.approx(
+        0.03 * content["rows"]["n_transactions"], rel=0.01
+    )
+
+
+def test_without_a_budget_it_is_what_the_first_model_raises(compared):
+    content = compared()
+    alerts = content["figures"]["alerts"]["A"]["value"]
+    assert content["budget"]["alerts"] == pytest.approx(alerts)
+
+
+def test_operating_points_come_from_validation_rows_and_hold_on_test_rows(content, models):
+    rows = pd.read_parquet(models.b / "evidence" / "rows.parquet")
+    point = content["operating_points"]["B"]
+    validation, test = (rows[rows["part"] == part] for part in ("validation", "test"))
+    weight = np.where(validation["label"] == 1, 1.0, 0.0)
+    n_frauds, n_genuine = weight.sum(), (1 - weight).sum()
+    weight += (1 - weight) * n_frauds * 0.99 / 0.01 / n_genuine
+    alerted = weight[validation["score"] >= point["threshold"]].sum() / weight.sum()
+    assert alerted <= content["budget"]["share"]
+    alert = test["score"] >= point["threshold"]
+    assert point["n_caught"] == (alert & (test["label"] == 1)).sum()
+    assert point["n_false_alarms"] == (alert & (test["label"] == 0)).sum()
+
+
+def test_stored_thresholds_are_met_exactly(compared, models):
+    content = compared()
+    for label, project in zip("AB", models.projects, strict=True):
+        metrics = read_json(project.path("evaluate", "metrics.json"))["sgan"]
+        point = content["operating_points"][label]
+        assert point["threshold"] == metrics["threshold"]
+        assert point["n_caught"] == metrics["n_caught"]
+        assert point["n_false_alarms"] == metrics["n_false_alarms"]
+
+
+def test_groups_add_up_to_all_rows(content):
+    assert [part["by"] for part in content["slices"]] == ["amount", "time", "V3"]
+    for part in content["slices"]:
+        for label, groups in part["figures"].items():
+            assert sum(group["n_rows"] for group in groups) == content["rows"]["n_rows"]
+            caught = sum(group["n_caught"] for group in groups)
+            recall = content["figures"]["recall"][label]["value"]
+            assert caught == pytest.approx(recall * content["rows"]["n_frauds"])
+
+
+def test_what_differs_is_named_and_nothing_else(content):
+    differing = {one["key"]: one["values"] for one in content["params"]}
+    assert differing == {
+        "augment.method": {"A": "vae", "B": "none"},
+        "sgan.n_members": {"A": 2, "B": 3},
+        "sgan.seed": {"A": 51, "B": 7},
+    }
+    assert {one["sha256"] for one in content["data"]} == {content["rows"]["data_sha256"]}
+    assert all(index == pytest.approx(0) for index in content["drift"][1]["inputs"].values())
+    augmentation = [run["augmentation"] for run in content["runs"]]
+    assert augmentation[0]["fidelity"]["n_synthetic"] > 0
+    assert augmentation[1] == {"method": "none", "fidelity": None}
+
+
+def test_the_same_comparison_gives_the_same_numbers(compared):
+    assert compared() == compared()
+    assert compared(seed=1)["figures"] != compared()["figures"]
+
+
+def test_files_hold_what_the_terminal_shows(compared, tmp_path):
+    content = compared(html=tmp_path / "report.html", json=tmp_path / "figures.json")
+    assert json.loads((tmp_path / "figures.json").read_text()) == json.loads(json.dumps(content))
+    text = as_text(content)
+    assert max(map(len, text.splitlines())) <= 80
+    html = (tmp_path / "report.html").read_text()
+    for run in content["runs"]:
+        value = f"{content['figures']['average_precision'][run['label']]['value']:.3f}"
+        assert value in text
+        assert value in html
+    assert content["answer"] in html
+
+
+def test_a_table_scored_anew(models, compared, tmp_path):
+    table = models.projects[0].artifacts.transactions()
+    table.to_parquet(tmp_path / "new.parquet", index=False)
+    content = compared(on=tmp_path / "new.parquet")
+    assert content["rows"]["n_rows"] == len(table)
+    assert content["rows"]["rescored"] == "new.parquet"
+    assert content["rows"]["data_sha256"] == file_sha256(tmp_path / "new.parquet")
+    assert content["drift"][1]["scores"] is not None
+    test = (models.projects[1].artifacts.split()["part"] == "test").to_numpy()
+    table[test].to_parquet(tmp_path / "test.parquet", index=False)
+    again = compared(on=tmp_path / "test.parquet")
+    own = compared()
+    for label in "AB":
+        assert again["figures"]["average_precision"][label]["value"] == pytest.approx(
+            own["figures"]["average_precision"][label]["value"]
+        )
+
+
+def test_models_of_other_rows_are_refused(compared, models, changed_copy):
+    def other_data(manifest):
+        manifest["trained_on"]["data_sha256"] = "f" * 64
+
+    with pytest.raises(InputError, match=r"made from different data .*--on DATA"):
+        compared(models.a, changed_copy(other_data, "model.json"))
+
+
+def test_models_of_another_split_are_refused(compared, models, changed_copy):
+    copy = changed_copy(lambda _: None)
+    rows = pd.read_parquet(copy / "evidence/rows.parquet")
+    rows.loc[rows["part"] == "test", "row_id"] += 1
+    rows.to_parquet(copy / "evidence/rows.parquet", index=False)
+    manifest = read_json(copy / "model.json")
+    manifest["files"]["evidence/rows.parquet"] = file_sha256(copy / "evidence/rows.parquet")
+    write_json(manifest, copy / "model.json")
+    with pytest.raises(InputError, match=r"tested on different rows of the same data .*--on DATA"):
+        compared(models.a, copy)
+
+
+def test_figures_at_another_prevalence_are_refused(compared, models, changed_copy):
+    def other_prevalence(run):
+        run["params"]["evaluate"]["prevalence"] = 0.02
+
+    with pytest.raises(InputError, match=r"evaluate.prevalence=0.01, .* at 0.02"):
+        compared(models.a, changed_copy(other_prevalence))
+
+
+def test_the_wrong_data_for_columns_is_refused(compared, models, tmp_path):
+    table = models.projects[0].artifacts.transactions()
+    table.sample(frac=1, random_state=0).to_parquet(tmp_path / "other.parquet", index=False)
+    with pytest.raises(InputError, match="is not the data that these models were made from"):
+        compared(data=tmp_path / "other.parquet", by=("V3",))
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"by": ("V3",)}, "--by V3 needs the columns"),
+        ({"alerts_per_day": 1.0, "cost_per_false_alarm": 1.0}, "exclude each other"),
+    ],
+)
+def test_impossible_requests_are_named(compared, settings, message):
+    with pytest.raises(UsageError, match=message):
+        compared(**settings)
+
+
+def test_unknown_columns_and_models_named_twice_are_named(compared, models):
+    data = models.projects[0].path("ingest", "transactions.parquet")
+    with pytest.raises(UsageError, match="--by V99: the data have no such column"):
+        compared(data=data, by=("V99",))
+    with pytest.raises(UsageError, match="takes 2 to 20 models, got 1"):
+        compared(models.a)
+    with pytest.raises(UsageError, match="is named twice"):
+        compared(models.a, models.a)
+
+
+def test_nothing_is_written_when_a_model_is_refused(compared, models, tmp_path):
+    with pytest.raises(InputError):
+        compared(models.a, tmp_path / "nowhere", html=tmp_path / "r.html", json=tmp_path / "r.json")
+    assert not list(tmp_path.iterdir())
+
+
+def figures(*differences):
+    """Caught at budget of A and of others that differ from its 80."""
+    caught = {"A": {"value": 80.0}}
+    precision = {"A": {"value": 0.8}}
+    for label, (difference, low, high) in zip("BCD", differences, strict=False):
+        caught[label] = {
+            "value": 80.0 + difference, "difference": difference, "difference_low": low,
+            "difference_high": high,
+        }  # fmt: skip
+        precision[label] = {"value": 0.8, "difference": 0.0}
+    return {"caught_at_budget": caught, "average_precision": precision}
+
+
+@pytest.mark.parametrize(
+    ("differences", "expected"),
+    [
+        (
+            [(6, -2, 13)],
+            "B catches 6 more of 95 frauds than A at the same 100 alerts a day; the difference "
+            "could be chance: 95 % interval -2 to +13.",
+        ),
+        (
+            [(-5, -9, -1)],
+            "B catches 5 fewer of 95 frauds than A at the same 100 alerts a day; chance alone "
+            "does not explain it: 95 % interval -9 to -1.",
+        ),
+        (
+            [(0.2, 0, 1)],
+            "B and A catch the same 80 of 95 frauds at the same 100 alerts a day; the difference "
+            "could be chance: 95 % interval 0 to +1.",
+        ),
+        (
+            [(1, -2, 3), (4, 1, 6)],
+            "Of the 2 models beside A, C does best: C catches 4 more of 95 frauds than A at the "
+            "same 100 alerts a day; chance alone does not explain it: 95 % interval +1 to +6.",
+        ),
+    ],
+)
+def test_the_answer_in_one_sentence(differences, expected):
+    assert answer(figures(*differences), {"words": "100 alerts a day"}, 95) == expected
