@@ -194,13 +194,13 @@ def threshold(
     Example: counterfoil threshold artifacts/evaluate/model --alerts-per-day 100
     """
     from pipeline.errors import UsageError
-    from pipeline.threshold_rule import rule_of_options
+    from pipeline.thresholds.rule import rule_of_options
 
     rule = rule_of_options(**options)
     if rule is None and (reason is not None or out is not None):
         raise UsageError("--reason and --out need a rule, such as --alerts-per-day 100")
-    from pipeline.threshold import ThresholdRequest, change_threshold
-    from pipeline.threshold_text import describe
+    from pipeline.thresholds.change import ThresholdRequest, change_threshold
+    from pipeline.thresholds.text import describe
 
     report = change_threshold(
         ThresholdRequest(model, rule, transactions_per_day, reason, out, dry_run)
@@ -253,7 +253,7 @@ def card(model: str, format_: str | None, out: Path | None) -> None:
 
     It is made anew from the model, so a changed threshold and later approvals show.
     """
-    from pipeline.card import card as make_card
+    from pipeline.cards.command import card as make_card
 
     text = make_card(model, format=format_, out=out)
     if out is None:
@@ -271,7 +271,7 @@ def approve(model: str, by: str, what: str, note: str | None) -> None:
 
     Example: counterfoil approve models/cards-3 --by "A. Auditor" --for "pilot, 100 alerts a day"
     """
-    from pipeline.card import approve as add_approval
+    from pipeline.cards.command import approve as add_approval
 
     click.echo(add_approval(model, by, what, note))
 

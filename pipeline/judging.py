@@ -13,7 +13,7 @@ from evaluation.metrics import prevalence_weights
 from features.schema import TransactionSchema
 from pipeline.errors import InputError
 from pipeline.evidence import transactions_per_day
-from pipeline.threshold_rule import ThresholdRule
+from pipeline.thresholds.rule import ThresholdRule
 
 if TYPE_CHECKING:
     from collections.abc import Callable

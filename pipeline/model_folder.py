@@ -161,7 +161,7 @@ def save(
     threshold : float in [0, 1]
         On the calibrated score.
     threshold_rule : str
-        How it was chosen, e.g. "f1" (see `pipeline.threshold_rule`).
+        How it was chosen, e.g. "f1" (see `pipeline.thresholds.rule`).
     threshold_values : mapping of str to float, optional
         The values of that rule, e.g. ``{"precision": 0.9}``.
     trained_on : mapping

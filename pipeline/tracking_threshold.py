@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import InputError
-from pipeline.threshold_history import entry_text, history
+from pipeline.thresholds.history import entry_text, history
 from pipeline.tracking_model import MODEL_NAME, global_tracking_uri
 from pipeline.tracking_server import connect, mlflow_errors, shown_uri
 

@@ -14,12 +14,12 @@ from models.challengers import CHALLENGERS, make_challenger
 from models.classifier import SGANClassifier
 from pipeline import model_folder
 from pipeline.artifacts import write_json
+from pipeline.cards.files import store_card, write_card
 from pipeline.context import StageContext, StageResult
 from pipeline.evidence import FOLDER as EVIDENCE
 from pipeline.evidence import write_evidence
 from pipeline.judged_figures import metrics_of
 from pipeline.judging import SGAN, Judged, Part, judge, read_part
-from pipeline.model_card_files import store_card, write_card
 from pipeline.result_pictures import draw_results
 from pipeline.scaler_file import load_scaler
 from pipeline.stages.augment import REAL, UNLABELLED

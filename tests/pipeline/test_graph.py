@@ -59,7 +59,8 @@ def imported_files(path):
 
 def computes(path):
     if path.parts[0] == "pipeline":
-        return path.parent.name != "stages" and path.stem not in SURROUNDINGS
+        surrounds = path.parent == Path("pipeline") and path.stem in SURROUNDINGS
+        return path.parent.name != "stages" and not surrounds
     return "plots" not in path.parts
 
 

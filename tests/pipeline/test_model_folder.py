@@ -8,8 +8,8 @@ import pytest
 
 from pipeline import model_folder
 from pipeline.errors import InputError
-from pipeline.threshold import ThresholdRequest, change_threshold
-from pipeline.threshold_rule import ThresholdRule
+from pipeline.thresholds.change import ThresholdRequest, change_threshold
+from pipeline.thresholds.rule import ThresholdRule
 
 
 @pytest.fixture(scope="module")

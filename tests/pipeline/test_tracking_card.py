@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from pipeline.card import approve, card
+from pipeline.cards.card import card_of
+from pipeline.cards.command import approve, card
 from pipeline.errors import InputError
-from pipeline.model_card import card_of
 from pipeline.tracking_card import mlflow_facts, tag_approval
 from pipeline.tracking_model import log_model
 from pipeline.tracking_server import connect, find_or_create_experiment

@@ -10,9 +10,9 @@ from pipeline.artifacts import read_json
 from pipeline.errors import CounterfoilError
 from pipeline.model_folder import load
 from pipeline.model_names import packaged_model
-from pipeline.threshold import ThresholdRequest, change_threshold
-from pipeline.threshold_history import history
-from pipeline.threshold_rule import ThresholdRule
+from pipeline.thresholds.change import ThresholdRequest, change_threshold
+from pipeline.thresholds.history import history
+from pipeline.thresholds.rule import ThresholdRule
 from pipeline.tracking_model import log_model
 from pipeline.tracking_server import connect, find_or_create_experiment
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pipeline.model_card_blocks import Block, absence, bullets, table, text
-from pipeline.model_card_numbers import ABSENT, count, number, percent_of, signed_interval
+from pipeline.cards.blocks import Block, absence, bullets, table, text
+from pipeline.cards.numbers import ABSENT, count, number, percent_of, signed_interval
 
 DISTANCES = {
     "synthetic_to_real": "Synthetic to the nearest real training fraud",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pipeline.evidence import Evidence, WeightedRows
-    from pipeline.threshold_rule import ThresholdRule
+    from pipeline.thresholds.rule import ThresholdRule
 
 PARTS = ("validation", "test")
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from pipeline.approvals import add_approval, approval
 from pipeline.artifacts import write_text
+from pipeline.cards.approvals import add_approval, approval
+from pipeline.cards.card import card_of
+from pipeline.cards.files import FORMATS, render
 from pipeline.errors import UsageError
-from pipeline.model_card import card_of
-from pipeline.model_card_files import FORMATS, render
 from pipeline.model_folder import read_manifest
 from pipeline.model_names import packaged_model
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pipeline.model_card_blocks import Block, note, table, text
-from pipeline.model_card_numbers import (
+from pipeline.cards.blocks import Block, note, table, text
+from pipeline.cards.numbers import (
     ABSENT,
     count,
     low_to_high,

@@ -13,13 +13,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pipeline import model_card_words as words
 from pipeline.artifacts import read_json
-from pipeline.errors import InputError
-from pipeline.evidence import FOLDER as EVIDENCE
-from pipeline.evidence import ROWS, RUN
-from pipeline.judging import SGAN
-from pipeline.model_card_figures import (
+from pipeline.cards import words
+from pipeline.cards.figures import (
     WITHOUT_AUGMENTATION,
     challengers,
     differences,
@@ -27,6 +23,10 @@ from pipeline.model_card_figures import (
     figures_of,
     member_spread,
 )
+from pipeline.errors import InputError
+from pipeline.evidence import FOLDER as EVIDENCE
+from pipeline.evidence import ROWS, RUN
+from pipeline.judging import SGAN
 from pipeline.model_folder import read_manifest
 
 CARD_VERSION = 1

@@ -11,10 +11,10 @@ from evaluation.thresholds import cheapest_threshold, choose_threshold
 from pipeline.artifacts import read_json, write_json
 from pipeline.errors import InputError, UsageError
 from pipeline.model_folder import read_manifest
-from pipeline.threshold import ThresholdRequest, change_threshold
-from pipeline.threshold_history import history
-from pipeline.threshold_rule import ThresholdRule, rule_of_options
-from pipeline.threshold_text import describe
+from pipeline.thresholds.change import ThresholdRequest, change_threshold
+from pipeline.thresholds.history import history
+from pipeline.thresholds.rule import ThresholdRule, rule_of_options
+from pipeline.thresholds.text import describe
 
 F1 = ThresholdRule("f1")
 COST = ThresholdRule("cost", {"cost_per_false_alarm": 0.5, "cost_per_missed_unit": 1.0})

@@ -12,7 +12,7 @@ from typing import Any
 
 from pipeline.errors import InputError
 from pipeline.model_folder import MANIFEST
-from pipeline.threshold_rule import ThresholdRule, rule_text
+from pipeline.thresholds.rule import ThresholdRule, rule_text
 
 Entry = dict[str, Any]
 

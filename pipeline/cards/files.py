@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.artifacts import file_sha256, read_json, write_json, write_text
-from pipeline.model_card import CARD_FOLDER, card_of
-from pipeline.model_card_pages import headline, lead, sections
+from pipeline.cards.card import CARD_FOLDER, card_of
+from pipeline.cards.pages import headline, lead, sections
 from pipeline.model_folder import MANIFEST
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-TEMPLATES = Path(__file__).parent / "templates"
+TEMPLATES = Path(__file__).parents[1] / "templates"
 FORMATS = ("md", "html", "json")
 STEM = "model_card"
 
@@ -32,7 +32,7 @@ def render(card: Mapping[str, Any], format: str) -> str:
     Parameters
     ----------
     card : mapping
-        What `pipeline.model_card.build_card` made.
+        What `pipeline.cards.card.build_card` made.
     format : {"md", "html", "json"}
         All three hold the same figures.
     """

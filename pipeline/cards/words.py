@@ -138,7 +138,7 @@ def threshold_reason(rule: str, values: Mapping[str, float] | None = None) -> st
     rule : str
         Its name, or as earlier versions wrote it, name and value: "alerts 0.001".
     values : mapping of str to float, optional
-        The values of the rule, by the names of `pipeline.threshold_rule`.
+        The values of the rule, by the names of `pipeline.thresholds.rule`.
 
     Examples
     --------

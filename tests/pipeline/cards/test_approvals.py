@@ -11,11 +11,11 @@ from click.testing import CliRunner
 
 from pipeline import model_folder
 from pipeline.__main__ import cli
-from pipeline.approvals import add_approval
 from pipeline.artifacts import read_json, write_json
+from pipeline.cards.approvals import add_approval
+from pipeline.cards.card import card_of, state_sha256
+from pipeline.cards.files import render
 from pipeline.errors import InputError, UsageError
-from pipeline.model_card import card_of, state_sha256
-from pipeline.model_card_files import render
 
 
 @pytest.fixture

@@ -18,9 +18,9 @@ from pipeline.errors import InputError
 from pipeline.evidence import FOLDER, Evidence, read_evidence
 from pipeline.model_folder import MANIFEST, read_manifest
 from pipeline.model_names import TrackedModel, find_model
-from pipeline.threshold_figures import Figures, figures_of
-from pipeline.threshold_history import changed, is_new, present_rule
-from pipeline.threshold_rule import ThresholdRule
+from pipeline.thresholds.figures import Figures, figures_of
+from pipeline.thresholds.history import changed, is_new, present_rule
+from pipeline.thresholds.rule import ThresholdRule
 from pipeline.tracking_facts import user_name
 
 logger = logging.getLogger(__name__)

@@ -6,9 +6,9 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from pipeline import model_card_words as words
-from pipeline.model_card_blocks import Block, Section, absence, bullets, note, table, text
-from pipeline.model_card_numbers import (
+from pipeline.cards import words
+from pipeline.cards.blocks import Block, Section, absence, bullets, note, table, text
+from pipeline.cards.numbers import (
     ABSENT,
     count,
     interval,
@@ -17,8 +17,8 @@ from pipeline.model_card_numbers import (
     percent,
     signed_interval,
 )
-from pipeline.model_card_results import calibration, challengers, results, stability, threshold
-from pipeline.model_card_synthetic import augmentation
+from pipeline.cards.results import calibration, challengers, results, stability, threshold
+from pipeline.cards.synthetic import augmentation
 from pipeline.params_file import flatten
 
 SHORT = 12  # digits of a SHA-256; the JSON card has all
@@ -61,7 +61,7 @@ def sections(card: Mapping[str, Any]) -> list[Section]:
     Parameters
     ----------
     card : mapping
-        What `pipeline.model_card.build_card` made.
+        What `pipeline.cards.card.build_card` made.
     """
     use = card["use"]
     return [

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.artifacts import STAGES, read_json, write_json
+from pipeline.cards.card import state_sha256
 from pipeline.errors import InputError, UsageError
-from pipeline.model_card import state_sha256
 from pipeline.model_folder import MANIFEST, read_manifest
 
 logger = logging.getLogger(__name__)

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pipeline.summary import WIDTH
-from pipeline.threshold import ThresholdReport
-from pipeline.threshold_figures import PARTS, Figures
-from pipeline.threshold_history import Entry, entry_text, history
+from pipeline.thresholds.change import ThresholdReport
+from pipeline.thresholds.figures import PARTS, Figures
+from pipeline.thresholds.history import Entry, entry_text, history
 
 NAME_WIDTH = 15
 INDENT = "  "

@@ -1,0 +1,1 @@
+"""The model card: what is laid out, in which formats, and who approved the model."""

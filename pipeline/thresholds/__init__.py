@@ -1,0 +1,1 @@
+"""Thresholds of packaged models: rules, history, and changing them without retraining."""
