@@ -300,9 +300,10 @@ def score(model: str, source: Path, out: Path, reasons: bool) -> None:
 @click.option(
     "--data",
     type=click.Path(path_type=Path),
-    help="The checked data of the runs, for --by: artifacts/ingest/transactions.parquet.",
+    help="Checked data of the runs, for --by, --reasons: artifacts/ingest/transactions.parquet.",
 )
 @click.option("--by", multiple=True, metavar="COLUMN", help="Also show results by COLUMN.")
+@click.option("--reasons", is_flag=True, help="Also say why alerts are raised; needs the columns.")
 @click.option(
     "--alerts-per-day",
     type=click.FloatRange(min=0, min_open=True),
@@ -326,6 +327,9 @@ def score(model: str, source: Path, out: Path, reasons: bool) -> None:
     help="Cost of each unit of money in a missed fraud.",
 )
 @click.option("--html", type=click.Path(path_type=Path, dir_okay=False), help="Write the report.")
+@click.option(
+    "--log", "experiment", metavar="EXPERIMENT", help="Log the report to MLflow, as a run."
+)
 @click.option("--json", type=click.Path(path_type=Path, dir_okay=False), help="Write all figures.")
 @click.option(
     "--resamples", "n_resamples", type=click.IntRange(min=100), default=1000, show_default=True

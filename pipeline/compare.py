@@ -28,10 +28,14 @@ class CompareRequest:
         The checked data, for results by its columns.
     by : tuple of str
         Columns.
+    reasons : bool
+        Whether the reasons of alerts are given.
     alerts_per_day, alerts_per_thousand, cost_per_false_alarm, cost_per_missed_unit
         The setting of `pipeline.comparing.exploring.Setting`.
     html, json : Path or None
         Where the page and the JSON file go.
+    experiment : str or None
+        Of MLflow, to which page and figures are logged as a run.
     n_resamples, seed : int
         Of the bootstrap.
     """
@@ -40,12 +44,14 @@ class CompareRequest:
     on: Path | None = None
     data: Path | None = None
     by: tuple[str, ...] = ()
+    reasons: bool = False
     alerts_per_day: float | None = None
     alerts_per_thousand: float | None = None
     cost_per_false_alarm: float | None = None
     cost_per_missed_unit: float = 1.0
     html: Path | None = None
     json: Path | None = None
+    experiment: str | None = None
     n_resamples: int = 1000
     seed: int = 0
 
@@ -67,7 +73,9 @@ def compare(request: CompareRequest, root: Path) -> dict[str, Any]:
     from pipeline.comparing.shared_rows import own_test_rows, rescored_rows
 
     with native_messages_held_back():
-        candidates = read_candidates(request.names, root, to_rescore=request.on is not None)
+        candidates = read_candidates(
+            request.names, root, to_rescore=request.on is not None, to_explain=request.reasons
+        )
         if request.on is not None:
             rows = rescored_rows(candidates, request.on)
         else:
@@ -78,16 +86,24 @@ def compare(request: CompareRequest, root: Path) -> dict[str, Any]:
         request.cost_per_false_alarm,
         request.cost_per_missed_unit,
     )
-    options = Options(setting, request.by, request.n_resamples, request.seed)
+    options = Options(setting, request.by, request.reasons, request.n_resamples, request.seed)
     content = compute(candidates, rows, options)
-    if request.html is not None:
+    html = ""
+    if request.html is not None or request.experiment is not None:
         from pipeline.comparing.page import page
 
-        write_text(page(content, candidates, rows), request.html)
+        html = page(content, candidates, rows)
+    if request.html is not None:
+        write_text(html, request.html)
         logger.info("the report is in %s", request.html)
     if request.json is not None:
         write_json(content, request.json)
         logger.info("all figures are in %s", request.json)
+    if request.experiment is not None:
+        from pipeline.tracking_report import log_report
+
+        run_id = log_report(html, content, request.experiment, root)
+        logger.info("the report is an artifact of the MLflow run %s", run_id)
     return content
 
 

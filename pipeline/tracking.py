@@ -300,7 +300,10 @@ class PipelineRun:
             "counterfoil.device": self._device,
         }
         self._record.nested.pop(name, None)  # a killed one takes no figures of this one
-        run_id = self.client.create_run(self.experiment_id, tags=tags, run_name=name).info.run_id
+        # In MLflow's comparisons a run is its name: "sgan" alone would stand there twice.
+        parent = self.client.get_run(self.run_id).info.run_name
+        run = self.client.create_run(self.experiment_id, tags=tags, run_name=f"{name} of {parent}")
+        run_id = run.info.run_id
         self._record.nested[name] = run_id
         self._record.write(self._marker)
         try:

@@ -35,7 +35,7 @@ class Candidate:
     evidence : Evidence or None
         None for a model of an earlier version, which can only be rescored.
     model : FraudModel or None
-        Loaded only where rows are to be rescored.
+        Loaded only where rows are to be scored or explained.
     """
 
     label: str
@@ -60,7 +60,9 @@ class Candidate:
         return str(self.manifest["trained_on"]["data_sha256"])
 
 
-def read_candidates(names: Sequence[str], root: Path, *, to_rescore: bool) -> list[Candidate]:
+def read_candidates(
+    names: Sequence[str], root: Path, *, to_rescore: bool, to_explain: bool = False
+) -> list[Candidate]:
     """Read the models of a comparison.
 
     Parameters
@@ -70,7 +72,9 @@ def read_candidates(names: Sequence[str], root: Path, *, to_rescore: bool) -> li
     root : Path
         The project's folder.
     to_rescore : bool
-        Whether the models themselves are needed, and evidence is not.
+        Whether rows are to be scored: the models are loaded, and evidence may be missing.
+    to_explain : bool
+        Whether reasons are to be given: the models are loaded.
 
     Raises
     ------
@@ -88,11 +92,11 @@ def read_candidates(names: Sequence[str], root: Path, *, to_rescore: bool) -> li
     for label, name in zip(string.ascii_uppercase, names, strict=False):
         with ExitStack() as stack:
             folder = stack.enter_context(packaged_model(name, root))
-            found.append(_read(label, name, folder, to_rescore))
+            found.append(_read(label, name, folder, to_rescore, to_explain))
     return found
 
 
-def _read(label: str, name: str, folder: Path, to_rescore: bool) -> Candidate:
+def _read(label: str, name: str, folder: Path, to_rescore: bool, to_explain: bool) -> Candidate:
     manifest = model_folder.read_manifest(folder)
     evidence: Evidence | None = None
     try:
@@ -101,7 +105,7 @@ def _read(label: str, name: str, folder: Path, to_rescore: bool) -> Candidate:
         if not to_rescore:
             raise
     model = None
-    if to_rescore:
+    if to_rescore or to_explain:
         from pipeline.score import open_model
 
         model = open_model(str(folder), folder)

@@ -16,6 +16,7 @@ from evaluation.metrics import brier_score, expected_calibration_error
 from evaluation.slices import bands, categories, figures_by_group, time_blocks
 from pipeline.comparing.answer import answer
 from pipeline.comparing.differences import data_differences, drift, param_differences
+from pipeline.comparing.explaining import reasons
 from pipeline.comparing.exploring import Setting, explorer, operating_point, points_of
 from pipeline.errors import UsageError
 
@@ -43,12 +44,15 @@ class Options:
         Alert budget or costs at which operating points are given.
     by : tuple of str
         Columns by which results are shown, beside amount and time.
+    with_reasons : bool
+        Whether the reasons of alerts are given; the candidates then hold their models.
     n_resamples, seed : int
         Of the bootstrap.
     """
 
     setting: Setting
     by: tuple[str, ...] = ()
+    with_reasons: bool = False
     n_resamples: int = 1000
     seed: int = 0
 
@@ -118,6 +122,7 @@ def compute(candidates: Sequence[Candidate], rows: SharedRows, options: Options)
         "params": param_differences(candidates),
         "data": data_differences(candidates),
         "drift": drift(candidates, rows),
+        "reasons": reasons(candidates, rows) if options.with_reasons else None,
         "explorer": explorer(candidates, rows, points),
     }
 

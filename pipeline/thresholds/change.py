@@ -13,7 +13,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from pipeline.artifacts import write_json
+from pipeline.artifacts import read_json, write_json
+from pipeline.cards.files import CARD_FOLDER, store_card
 from pipeline.errors import InputError
 from pipeline.evidence import FOLDER, Evidence, read_evidence
 from pipeline.model_folder import MANIFEST, read_manifest
@@ -161,19 +162,39 @@ def _store(
     """Write the changed model; return where it is and what to know about it."""
     if request.out is not None:
         with _cannot_write(request.out), _new_folder(request.out, folder) as fresh:
-            write_json(manifest, fresh / MANIFEST)
+            _write_with_card(manifest, fresh)
         return str(request.out), ()
     if isinstance(found, Path):
         _refuse_mlflow_folder(folder, request.model)
         with _cannot_write(folder):
             write_json(manifest, folder / MANIFEST)
         logger.info("changed the threshold in %s", folder / MANIFEST)
-        return str(folder), _note_of_project(folder)
+        return str(folder), (*_note_of_card(folder, request.model), *_note_of_project(folder))
     from pipeline.tracking_threshold import log_changed_model
 
-    write_json(manifest, folder / MANIFEST)
-    version = log_changed_model(folder, manifest, found)
+    version = log_changed_model(folder, _write_with_card(manifest, folder), found)
     return version.uri, version.notes
+
+
+def _write_with_card(manifest: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """Write the manifest into a folder that nobody reads yet, and the card anew if it has one."""
+    write_json(manifest, folder / MANIFEST)
+    if (folder / CARD_FOLDER).is_dir():
+        store_card(folder)
+    return read_json(folder / MANIFEST)
+
+
+def _note_of_card(folder: Path, name: str) -> tuple[str, ...]:
+    """Say that the card beside a model that was changed in place is of the threshold before.
+
+    Two files cannot be replaced in one step, and model.json is the one that decides.
+    """
+    if not (folder / CARD_FOLDER).is_dir():
+        return ()
+    return (
+        f"The files in {CARD_FOLDER}/ are of the threshold before; `counterfoil card {name}` gives "
+        "the present card.",
+    )
 
 
 def _refuse_mlflow_folder(folder: Path, name: str) -> None:

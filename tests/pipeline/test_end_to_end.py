@@ -174,7 +174,8 @@ def test_a_tracking_server_holds_the_whole_run_and_its_model(finished, server, t
     experiment = client.get_experiment_by_name("counterfoil")
     runs = client.search_runs([experiment.experiment_id])
     (parent,) = [run for run in runs if "mlflow.parentRunId" not in run.data.tags]
-    nested = {run.info.run_name: run for run in runs if run is not parent}
+    nested = {run.data.tags["counterfoil.stage"]: run for run in runs if run is not parent}
+    assert nested["sgan"].info.run_name == f"sgan of {parent.info.run_name}"
     assert sorted(nested) == ["augment", "autoencoder", "sgan", "vae"]
     assert {run.data.tags["mlflow.parentRunId"] for run in nested.values()} == {parent.info.run_id}
     assert {run.info.status for run in runs} == {"FINISHED"}

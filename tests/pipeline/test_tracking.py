@@ -64,7 +64,7 @@ def project(tmp_path, mlflow_database, monkeypatch):
 def runs_of(run):
     """Return all runs of the experiment under their names."""
     found = run.client.search_runs([run.experiment_id])
-    return {r.info.run_name if "mlflow.parentRunId" in r.data.tags else "parent": r for r in found}
+    return {r.data.tags.get("counterfoil.stage", "parent"): r for r in found}
 
 
 def curve(run, run_id, key):

@@ -142,6 +142,43 @@ def test_a_table_scored_anew(models, compared, tmp_path):
         )
 
 
+def test_reasons_of_alerts_and_of_disagreements(models, compared, tmp_path):
+    data = models.projects[0].path("ingest", "transactions.parquet")
+    content = compared(data=data, reasons=True, html=tmp_path / "report.html")
+    found = content["reasons"]
+    rows = {
+        label: pd.read_parquet(folder / "evidence/rows.parquet").query("part == 'test'")
+        for label, folder in (("A", models.a), ("B", models.b))
+    }
+    alerts = {
+        label: table["score"] >= run["threshold"]
+        for (label, table), run in zip(rows.items(), content["runs"], strict=True)
+    }
+    for label, of in found["by_model"].items():
+        assert of["n_alerts"] == alerts[label].sum()
+        counts = [one["n_alerts"] for one in of["inputs"]]
+        assert counts == sorted(counts, reverse=True)
+        assert counts[0] <= of["n_alerts"]
+    differ = alerts["A"] != alerts["B"]
+    assert found["disagreements"]["n_rows"] == differ.sum()
+    assert differ.sum() > 0
+    for one in found["disagreements"]["shown"]:
+        row = rows["A"].set_index("row_id").loc[one["row_id"]]
+        assert one["is_fraud"] == row["label"]
+        assert one["scores"]["A"] == row["score"]
+        (raised,) = one["alerted_by"]
+        assert alerts[raised][rows[raised]["row_id"] == one["row_id"]].item()
+        pushed = [reason["contribution"] for reason in one["reasons"]]
+        assert pushed == sorted(pushed, reverse=True)
+    html = (tmp_path / "report.html").read_text()
+    assert str(found["disagreements"]["shown"][0]["row_id"]) in html
+
+
+def test_reasons_need_the_columns(compared):
+    with pytest.raises(UsageError, match="--reasons needs the columns"):
+        compared(reasons=True)
+
+
 def test_models_of_other_rows_are_refused(compared, models, changed_copy):
     def other_data(manifest):
         manifest["trained_on"]["data_sha256"] = "f" * 64

@@ -323,3 +323,18 @@ def test_nothing_of_it_imports_tensorflow(model, in_fresh_process):
         "assert not found, found\n"
     )
     in_fresh_process(code, str(model))
+
+
+def test_a_copy_gets_the_card_of_its_threshold_and_a_model_in_place_a_note(
+    trained_project, tmp_path
+):
+    model = trained_project.copy(tmp_path / "project").path("evaluate", "model")
+    rule = ThresholdRule("precision", {"precision": 0.5})
+    request = ThresholdRequest(str(model), rule, out=tmp_path / "copy")
+    assert change_threshold(request).notes == ()
+    card = read_json(tmp_path / "copy" / "card" / "model_card.json")
+    manifest = read_manifest(tmp_path / "copy")  # the hashes hold
+    assert card["threshold"]["value"] == manifest["threshold"]["value"]
+    assert card["threshold"]["value"] != read_manifest(model)["threshold"]["value"]
+    notes = change_threshold(ThresholdRequest(str(model), rule)).notes
+    assert "card/ are of the threshold before" in notes[0]
