@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -89,6 +90,8 @@ def compute(candidates: Sequence[Candidate], rows: SharedRows, options: Options)
     figures = {name: _figure(one, labels) for name, one in compared.items()}
     n_frauds = int(rows.label.sum())
     points = points_of(candidates, rows)
+    with ThreadPoolExecutor() as pool:  # array functions let other threads work meanwhile
+        calibration = dict(zip(labels, pool.map(_calibration, rows.by_falling_score), strict=True))
     return {
         "format_version": FORMAT_VERSION,
         "answer": answer(figures, budget, n_frauds),
@@ -107,10 +110,7 @@ def compute(candidates: Sequence[Candidate], rows: SharedRows, options: Options)
         "bootstrap": {"n_resamples": options.n_resamples, "seed": options.seed, "level": 0.95},
         "budget": budget,
         "figures": figures,
-        "calibration": {
-            label: _calibration(judged)
-            for label, judged in zip(labels, rows.by_falling_score, strict=True)
-        },
+        "calibration": calibration,
         "operating_points": {
             candidate.label: operating_point(
                 candidate, rows, points.get(candidate.label), options.setting
