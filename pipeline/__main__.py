@@ -12,6 +12,7 @@ import click
 
 from pipeline.commands.comparing import compare
 from pipeline.commands.logging_options import OUR_PACKAGES
+from pipeline.commands.retraining import history, promote, retrain, rollback
 from pipeline.commands.running import run, simulate, stage
 from pipeline.commands.scoring import approve, card, score, threshold
 from pipeline.errors import CounterfoilError
@@ -44,7 +45,10 @@ def cli() -> None:
     """Counterfoil: a staged fraud-detection pipeline with generative augmentation."""
 
 
-for command in (run, stage, simulate, score, compare, threshold, card, approve):
+for command in (
+    run, stage, simulate, score, compare, threshold, card, approve,
+    retrain, history, promote, rollback,
+):  # fmt: skip
     cli.add_command(command)
 
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 FOLDER = "evidence"
 ROWS, EPOCHS, INPUTS, RUN = "rows.parquet", "epochs.csv", "inputs.json", "run.json"
 # Where and how fast a run was made says nothing about its model.
-PARAMS_LEFT_OUT = {"device", "tracking"}
+PARAMS_LEFT_OUT = {"device", "retrain", "tracking"}
 N_QUANTILES = 101
 
 

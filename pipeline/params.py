@@ -238,6 +238,24 @@ class EvaluateParams(Section):
         return self
 
 
+class RetrainParams(Section):
+    """`retrain`: what a delivery may be like, and the gates a challenger has to pass."""
+
+    model: Annotated[str, Field(pattern=r"^[^/:@]+$")]
+    window_days: Positive | None
+    label_delay_days: NonNegative
+    max_psi: Positive
+    max_fraud_rate_ratio: Annotated[float, Field(ge=1, allow_inf_nan=False)]
+    margin: Annotated[float, Field(ge=-1, le=1)]
+    confidence: Annotated[float, Field(gt=0.5, lt=1)]
+    max_f1_loss: Share
+    max_recall_loss: Share
+    min_calibration_slope: NonNegative
+    max_calibration_slope: Positive
+    max_mean_ks: Share
+    max_copies: Annotated[int, Field(ge=0)]
+
+
 class TrackingParams(Section):
     """`tracking`: what MLflow is told; the server comes from MLFLOW_TRACKING_URI."""
 
@@ -259,6 +277,7 @@ class Params(Section):
     augment: AugmentParams
     sgan: SGANParams
     evaluate: EvaluateParams
+    retrain: RetrainParams
     tracking: TrackingParams
 
     @model_validator(mode="after")

@@ -213,7 +213,7 @@ def only_run(folder: Path) -> Iterator[None]:
     """
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / ".lock").open("a+", encoding="utf-8") as file:
-        if not _lock(file):
+        if not try_lock(file):
             file.seek(0)
             holder = file.read().strip() or "unknown"
             raise CounterfoilError(
@@ -226,7 +226,8 @@ def only_run(folder: Path) -> Iterator[None]:
         yield
 
 
-def _lock(file: IO[str]) -> bool:
+def try_lock(file: IO[str]) -> bool:
+    """Lock an open file for this process, and say whether that worked; never wait."""
     if sys.platform == "win32":
         import msvcrt
 

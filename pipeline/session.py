@@ -82,6 +82,11 @@ class Session:
         self._trouble: CounterfoilError | None = None
         self._stack = ExitStack()
 
+    @property
+    def run_id(self) -> str | None:
+        """The id of the MLflow run, once there is one."""
+        return None if self._tracked_run is None else self._tracked_run.run_id
+
     def __enter__(self) -> Session:
         self._stack.__enter__()
         return self
