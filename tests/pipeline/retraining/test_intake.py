@@ -1,0 +1,168 @@
+"""Deliveries are taken in once, by content, and not at all if one of them is bad."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline.errors import InputError
+from pipeline.retraining import intake
+from pipeline.retraining.intake import all_deliveries, take_in
+from pipeline.retraining.window import labelled_window
+
+
+@pytest.fixture
+def place(tmp_path):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def deliver(place, state, parameters):
+    """Write tables to the folder of deliveries and take them in."""
+
+    def run(**tables):
+        for name, table in tables.items():
+            table.to_parquet(place / f"{name}.parquet", index=False)
+        return take_in(place, state, parameters.data, parameters.retrain)
+
+    return run
+
+
+def test_the_same_content_is_taken_in_once(deliver, place, state, week):
+    assert len(deliver(a=week(0), b=week(1)).new) == 2
+    assert deliver().known == 2
+    again = deliver(c=week(1))  # under another name
+    assert (again.new, again.known) == ([], 3)
+    assert len(all_deliveries(state)) == 2000
+    (place / "a.parquet").unlink()
+    assert deliver().new == []
+
+
+def test_a_csv_file_and_files_that_are_none_of_ours(deliver, place, week, state):
+    week(0).to_csv(place / "week.csv", index=False)
+    (place / "readme.txt").write_text("hello")
+    (place / ".hidden.parquet").write_text("still being copied")
+    assert len(deliver().new) == 1
+    pd.testing.assert_frame_equal(all_deliveries(state), week(0), check_dtype=False)
+
+
+def test_an_empty_delivery_says_that_nothing_happened(deliver, week, state):
+    deliver(a=week(0))
+    found = deliver(empty=week(0).iloc[:0])
+    assert found.refused == {}
+    assert len(all_deliveries(state)) == 1000
+
+
+def shifted(table):
+    return table.assign(V3=table["V3"] + 10 * table["V3"].std())
+
+
+def mislabelled(table):
+    return table.assign(Class=np.where(np.arange(len(table)) % 5 == 0, 1, table["Class"]))
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (shifted, "1 inputs have moved too far .*V3"),
+        (mislabelled, r"the fraud rate of its labels is 2\d\.\d+%, before it was 2"),
+        (lambda table: table.drop(columns="V7"), "columns are missing: V7"),
+        (lambda table: table.assign(V29=1.0), "columns are new: V29"),
+        (lambda table: table.assign(Class=2), "must hold 0, 1 or nothing"),
+        (lambda table: table.assign(V3=table["V3"].where(table.index > 5)), "column V3: .* 6 rows"),
+    ],
+)
+def test_a_bad_delivery_stops_all_and_is_remembered(deliver, week, state, change, reason):
+    deliver(a=week(0))
+    before = sorted(path.name for path in state.deliveries.iterdir())
+    found = deliver(good=week(1), poisoned=change(week(2)))
+    assert list(found.refused) == ["poisoned.parquet"]
+    assert pd.Series(found.refused).str.contains(reason).all(), found.refused
+    assert found.new == []
+    assert sorted(path.name for path in state.deliveries.iterdir()) == before
+    # The next call passes it over, and takes the good one in.
+    after = deliver()
+    assert (after.refused, len(after.new)) == ({}, 1)
+
+
+def test_chance_alone_refuses_no_delivery(deliver, week):
+    for number in range(12):
+        assert deliver(**{f"week{number}": week(number)}).refused == {}
+
+
+def test_a_damaged_file_is_refused_and_its_whole_copy_taken_in(deliver, place, week):
+    deliver(a=week(0))
+    week(1).to_parquet(place / "b.parquet", index=False)
+    whole = (place / "b.parquet").read_bytes()
+    (place / "b.parquet").write_bytes(whole[: len(whole) // 2])
+    assert "is not a whole Parquet file" in deliver().refused["b.parquet"]
+    (place / "b.parquet").write_bytes(whole)
+    assert len(deliver().new) == 1
+
+
+def test_a_file_that_grows_while_it_is_read_is_left_for_the_next_call(
+    deliver, place, week, monkeypatch, state
+):
+    deliver(a=week(0))
+    read = intake.read_table
+
+    def read_while_growing(path):
+        table = read(path)
+        if path.name == "b.parquet":
+            week(2).to_parquet(path, index=False)
+        return table
+
+    monkeypatch.setattr(intake, "read_table", read_while_growing)
+    found = deliver(b=week(1))
+    assert (found.unfinished, found.new, found.refused) == (["b.parquet"], [], {})
+    assert len(all_deliveries(state)) == 1000
+
+
+def test_a_place_that_does_not_exist(state, parameters, tmp_path):
+    with pytest.raises(InputError, match="does not exist"):
+        take_in(tmp_path / "nowhere", state, parameters.data, parameters.retrain)
+
+
+def limits(parameters, **changes):
+    return parameters.retrain.model_copy(update=changes)
+
+
+def test_late_labels_and_chargebacks_find_their_transaction(week, parameters):
+    first = week(0).astype({"Class": "float64"})
+    unlabelled = first.assign(Class=np.nan)
+    cleared = first.assign(Class=0.0)
+    table = pd.concat([unlabelled, cleared, first], ignore_index=True)
+    window = labelled_window(table, parameters.data, limits(parameters))
+    pd.testing.assert_frame_equal(window, week(0).sort_values("Time"), check_dtype=False)
+    assert labelled_window(unlabelled, parameters.data, limits(parameters)).empty
+
+
+def test_unripe_and_old_rows_are_left_out(week, parameters):
+    table = pd.concat([week(number) for number in range(4)], ignore_index=True)
+    newest = table["Time"].max()
+    chosen = limits(parameters, label_delay_days=3.0, window_days=7.0)
+    window = labelled_window(table, parameters.data, chosen)
+    assert window["Time"].max() <= newest - 3 * 86_400
+    assert window["Time"].min() > newest - 10 * 86_400
+    assert len(window) == pytest.approx(1000, rel=0.1)
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.permutations(range(4)))
+def test_the_order_of_deliveries_does_not_matter(order):
+    from pathlib import Path
+
+    from features.simulation import simulate_transactions
+    from pipeline.params import load_params
+
+    parameters = load_params(Path(__file__).parents[3] / "params.yaml")
+    table = simulate_transactions(200, fraud_rate=0.1, seed=1).astype({"Class": "float64"})
+    parts = [table[:100], table[50:], table.assign(Class=np.nan), table.assign(Class=0.0)[:20]]
+    shuffled = pd.concat([parts[i] for i in order], ignore_index=True)
+    expected = labelled_window(pd.concat(parts), parameters.data, parameters.retrain)
+    pd.testing.assert_frame_equal(
+        labelled_window(shuffled, parameters.data, parameters.retrain), expected
+    )
