@@ -246,6 +246,7 @@ class RetrainParams(Section):
     label_delay_days: NonNegative
     max_psi: Positive
     max_fraud_rate_ratio: Annotated[float, Field(ge=1, allow_inf_nan=False)]
+    min_label_agreement: Share
     margin: Annotated[float, Field(ge=-1, le=1)]
     confidence: Annotated[float, Field(gt=0.5, lt=1)]
     max_f1_loss: Share

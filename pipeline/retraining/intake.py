@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -48,7 +48,13 @@ class Intake:
     refused: dict[str, str] = field(default_factory=dict)
 
 
-def take_in(place: Path, state: State, data: DataParams, limits: RetrainParams) -> Intake:
+def take_in(
+    place: Path,
+    state: State,
+    data: DataParams,
+    limits: RetrainParams,
+    doubts: Callable[[pd.DataFrame], str | None] | None = None,
+) -> Intake:
     """Take in the files that are new; if one of them is refused, none is taken in.
 
     Taking in is by content: the same file twice, under two names or in another order changes
@@ -64,6 +70,8 @@ def take_in(place: Path, state: State, data: DataParams, limits: RetrainParams) 
         Names label and time.
     limits : RetrainParams
         How far a delivery may be from those before it.
+    doubts : callable, optional
+        Asked last about a table: why its labels are not to be believed, or None.
 
     Raises
     ------
@@ -85,6 +93,8 @@ def take_in(place: Path, state: State, data: DataParams, limits: RetrainParams) 
         else:
             before = all_deliveries(state) if before is None else before
             reason = _why_not(table, before, data, limits)
+            if reason is None and doubts is not None:
+                reason = doubts(table)
         if file_sha256(path) != sha256:
             logger.warning("%s is still being written; the next call will look at it", path)
             found.unfinished.append(path.name)

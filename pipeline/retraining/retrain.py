@@ -16,6 +16,7 @@ from pipeline.params import Params, check_params
 from pipeline.retraining.challenge import Trained, challenge_key, judge, report, train
 from pipeline.retraining.gates import failed
 from pipeline.retraining.intake import Intake, all_deliveries, take_in
+from pipeline.retraining.labels import LabelCheck
 from pipeline.retraining.promotion import promote, recover, verified_history
 from pipeline.retraining.state import State
 from pipeline.retraining.window import labelled_window
@@ -110,7 +111,10 @@ def retrain(request: RetrainRequest) -> Report:
         if finished is not None:
             logger.info("finished an interrupted promotion of version %s", finished["version"])
         verified_history(registry, state)
-        intake = take_in(request.data, state, params.data, params.retrain)
+        champion = registry.champion()
+        uri = None if champion is None else registry.model_uri(champion)
+        doubts = LabelCheck(uri, params.data, params.retrain, home)
+        intake = take_in(request.data, state, params.data, params.retrain, doubts)
         result = _decide(intake, content, params, registry, state, home)
         if result.outcome != NOTHING_NEW:
             _record(result, registry, params, state, home)

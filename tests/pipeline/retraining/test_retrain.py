@@ -107,6 +107,11 @@ def poisoned(table):
     return table.assign(Class=np.where(np.arange(len(table)) % 4 == 0, 1, table["Class"]))
 
 
+def shuffled(table):
+    """Labels of other rows: as many frauds, the same inputs, and no sense."""
+    return table.assign(Class=table["Class"].sample(frac=1, random_state=0).to_numpy())
+
+
 def test_a_month_of_nights(project):
     assert project.outcome()["outcome"] == "nothing_new"
     project.deliver(0)
@@ -129,6 +134,11 @@ def test_a_month_of_nights(project):
     assert "fraud rate" in refused["deliveries_refused"]["2.parquet"]
     assert project.state() == before
     assert project.outcome()["exit_code"] == 10  # it has been said; it stands in nobody's way
+
+    project.deliver(5, shuffled)
+    refused = project.outcome()
+    assert "the labels do not belong to these rows" in refused["deliveries_refused"]["5.parquet"]
+    assert project.state() == before
 
     project.deliver(3)
     rejected = project.outcome("-S", "retrain.margin=0.9")
