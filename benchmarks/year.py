@@ -119,7 +119,7 @@ def _run(folder: Path, n_weeks: int, out: Path) -> int:
             )
         request = RetrainRequest(project / "in", state, project, assignments=SETTINGS)
         result = retrain(request)
-        _serve(models, result, number, project, folder, weeks)
+        _serve(models, result, number, project, folder)
         line = {
             "week": number, "outcome": result.outcome, "reason": result.reason,
             "seconds": round(time.monotonic() - started, 1),
@@ -132,7 +132,7 @@ def _run(folder: Path, n_weeks: int, out: Path) -> int:
     return 0
 
 
-def _serve(models, result, number, project, folder, weeks):
+def _serve(models, result, number, project, folder):
     """Give every policy the model that it would serve after this week."""
     from pipeline.tracking_registry import Registry
     from pipeline.tracking_server import tracking_uri

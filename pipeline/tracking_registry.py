@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import CounterfoilError, InputError
+from pipeline.tracking_model import global_tracking_uri
 from pipeline.tracking_server import connect, mlflow_errors, shown_uri
 
 if TYPE_CHECKING:
@@ -45,7 +46,8 @@ class Registry:
 
     def register(self, run_id: str, challenge: str, tags: Mapping[str, str]) -> str:
         """Register the model of a run and return its version; once for each challenge."""
-        with mlflow_errors(self.uri):
+        # MLflow looks the model up at the server that is set for the whole process.
+        with global_tracking_uri(self.uri), mlflow_errors(self.uri):
             if self._registered() is None:
                 self._client.create_registered_model(self.name)
             for version in self._versions():
