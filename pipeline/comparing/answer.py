@@ -31,7 +31,6 @@ def answer(
         ),
     )
     one = caught[best]
-    low, high = round(one["difference_low"]), round(one["difference_high"])
     more = round(one["difference"])
     opening = ""
     if len(others) > 1:
@@ -46,14 +45,33 @@ def answer(
     else:
         word = "more" if more > 0 else "fewer"
         what = f"{best} catches {abs(more)} {word} of {n_frauds} frauds than {first} {where}"
-    return f"{opening}{what}; {_verdict(one)}: 95 % interval {_signed(low)} to {_signed(high)}."
+    return f"{opening}{what}; {_by_chance(one, more, len(others))}."
 
 
-def _signed(count: int) -> str:
-    return f"{count:+d}" if count else "0"
+def _by_chance(one: Mapping[str, Any], more: int, n_others: int) -> str:
+    """Return what chance may have to do with it, by the interval that holds for all models."""
+    low, high = one["family_low"], one["family_high"]
+    if low == high == 0:
+        return "so they do in every resample"
+    interval = f"95 % interval {_signed(low, high)}"
+    if n_others > 1:
+        interval += f" (for {n_others} models together)"
+    if not low <= 0 <= high:
+        return f"chance alone does not explain it: {interval}"
+    if more == 0:
+        return f"a difference could be hidden by chance: {interval}"
+    return f"the difference could be chance: {interval}"
 
 
-def _verdict(one: Mapping[str, Any]) -> str:
-    if one["difference_low"] <= 0 <= one["difference_high"]:
-        return "the difference could be chance"
-    return "chance alone does not explain it"
+def _signed(*ends: float) -> str:
+    """Return an interval of counts, with a digit where whole numbers would hide its sign.
+
+    Frauds within a budget are no whole numbers where rows of equal score share the last alerts.
+    """
+    digits = 0 if all(round(end) or not end for end in ends) or ends[0] <= 0 <= ends[1] else 1
+    return " to ".join(_number(end, digits) for end in ends)
+
+
+def _number(end: float, digits: int) -> str:
+    text = f"{end:+.{digits}f}"
+    return text if float(text) else "0"

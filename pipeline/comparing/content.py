@@ -169,6 +169,8 @@ def _figure(one: Comparison, labels: Sequence[str]) -> dict[str, Any]:
                     "difference": float(one.difference[i]),
                     "difference_low": float(one.difference_low[i]),
                     "difference_high": float(one.difference_high[i]),
+                    "family_low": float(one.family_low[i]),
+                    "family_high": float(one.family_high[i]),
                     "probability_better": float(one.probability_better[i]),
                 }
                 if i

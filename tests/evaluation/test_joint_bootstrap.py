@@ -110,6 +110,50 @@ def test_intervals_cover_the_truth_and_a_true_null_is_rejected_at_its_rate():
         assert 0.03 <= rejected[name] / n <= 0.07, (name, rejected)
 
 
+def test_the_best_of_many_equal_models_is_seldom_called_better():
+    """Of 19 models as good as the first, the best one by these rows looks better far too often."""
+    rng = np.random.default_rng(6)
+    n, misses = 60, np.zeros(2)
+    for _ in range(n):
+        y, scores = simulated(rng, 1000, 95, noise=(1.0,) * 20)
+        found = compare_models(y, scores, (1.5,) * 20, alert_budget=90, n_resamples=200, rng=rng)
+        caught = found["caught_at_budget"]
+        best = int(np.argmax(caught.difference[1:])) + 1
+        misses += [caught.difference_low[best] > 0, caught.family_low[best] > 0]
+    assert misses[1] / n <= 0.07
+    assert misses[0] > misses[1]
+
+
+def test_two_models_are_a_family_of_one_difference():
+    rng = np.random.default_rng(7)
+    y, scores = simulated(rng)
+    for one in compare_models(y, scores[:2], (1.0, 0.8), n_resamples=100, rng=rng).values():
+        assert np.array_equal(one.family_low, one.difference_low)
+        assert np.array_equal(one.family_high, one.difference_high)
+
+
+def test_by_hand_with_ties():
+    # Frauds at 3, 2, 2, 0; genuine rows at 2, 1, 0, and each stands for two transactions.
+    y, score = [1, 1, 1, 1, 0, 0, 0], [3.0, 2.0, 2.0, 0.0, 2.0, 1.0, 0.0]
+    found = compare_models(
+        y, [score], [2.0], [1.0] * 4 + [2.0] * 3, amount=np.arange(1.0, 8), alert_budget=3,
+        fpr=1 / 3, n_resamples=1, rng=np.random.default_rng(0),
+    )  # fmt: skip
+    expected = {
+        "average_precision": 1 / 4 + 2 / 4 * 3 / 5 + 1 / 4 * 4 / 10,
+        "f1": 2 * 3 / (5 + 4),
+        "precision": 3 / 5,
+        "recall": 3 / 4,
+        "recall_at_fpr": 3 / 4,
+        "caught_at_budget": 1 + 2 * 2 / 4,  # the two last alerts are drawn from four alike
+        "precision_at_budget": 2 / 3,
+        "alerts": 5,
+        "false_alarms": 1,
+        "amount_caught": 1 + 2 + 3,
+    }
+    assert {name: one.estimate[0] for name, one in found.items()} == pytest.approx(expected)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

@@ -248,8 +248,8 @@ def figures(*differences):
     precision = {"A": {"value": 0.8}}
     for label, (difference, low, high) in zip("BCD", differences, strict=False):
         caught[label] = {
-            "value": 80.0 + difference, "difference": difference, "difference_low": low,
-            "difference_high": high,
+            "value": 80.0 + difference, "difference": difference, "family_low": low,
+            "family_high": high,
         }  # fmt: skip
         precision[label] = {"value": 0.8, "difference": 0.0}
     return {"caught_at_budget": caught, "average_precision": precision}
@@ -270,13 +270,24 @@ def figures(*differences):
         ),
         (
             [(0.2, 0, 1)],
-            "B and A catch the same 80 of 95 frauds at the same 100 alerts a day; the difference "
-            "could be chance: 95 % interval 0 to +1.",
+            "B and A catch the same 80 of 95 frauds at the same 100 alerts a day; a difference "
+            "could be hidden by chance: 95 % interval 0 to +1.",
         ),
         (
             [(1, -2, 3), (4, 1, 6)],
             "Of the 2 models beside A, C does best: C catches 4 more of 95 frauds than A at the "
-            "same 100 alerts a day; chance alone does not explain it: 95 % interval +1 to +6.",
+            "same 100 alerts a day; chance alone does not explain it: 95 % interval +1 to +6 (for 2 "
+            "models together).",
+        ),
+        (
+            [(0, 0, 0)],
+            "B and A catch the same 80 of 95 frauds at the same 100 alerts a day; so they do in "
+            "every resample.",
+        ),
+        (
+            [(2.5, 0.4, 5)],
+            "B catches 2 more of 95 frauds than A at the same 100 alerts a day; chance alone "
+            "does not explain it: 95 % interval +0.4 to +5.0.",
         ),
     ],
 )
