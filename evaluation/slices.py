@@ -9,7 +9,7 @@ from evaluation.inputs import check_scored_rows
 
 MAX_GROUPS = 10
 N_BANDS = 5
-OTHERS = "others"
+OTHERS, MISSING = "others", "missing"
 
 
 def bands(values, n_bands=N_BANDS):
@@ -18,7 +18,7 @@ def bands(values, n_bands=N_BANDS):
     Parameters
     ----------
     values : array-like of shape (n_samples,)
-        Numbers; few distinct ones are a group each.
+        Numbers; few distinct ones are a group each, and so are those that are missing (NaN).
     n_bands : int, at least 1
 
     Returns
@@ -28,16 +28,35 @@ def bands(values, n_bands=N_BANDS):
         "below 5", "5 to 20" and so on, by rising value.
     """
     values = np.asarray(values, dtype=np.float64)
+    known = ~np.isnan(values)
+    if known.all():
+        return _bands(values, n_bands)
+    group = np.zeros(len(values), dtype=int)
+    names = []
+    if known.any():
+        group[known], names = _bands(values[known], n_bands)
+    group[~known] = len(names)
+    return group, [*names, MISSING]
+
+
+def _bands(values, n_bands):
     distinct = np.unique(values)
     if len(distinct) <= n_bands:
-        return np.searchsorted(distinct, values), [f"{value:g}" for value in distinct]
+        return np.searchsorted(distinct, values), _written(distinct, "%.12g")
     edges = np.unique(np.quantile(values, np.linspace(0, 1, n_bands + 1)[1:-1]))
     edges = edges[edges > distinct[0]]
     if not len(edges):  # mostly the lowest value
         edges = distinct[1:2]
-    names = [f"below {edges[0]:.4g}"]
-    names += [f"{low:.4g} to {high:.4g}" for low, high in pairwise(edges)]
-    return np.searchsorted(edges, values, "right"), [*names, f"{edges[-1]:.4g} and more"]
+    shown = _written(edges, "%.4g")
+    names = [f"below {shown[0]}", *(f"{low} to {high}" for low, high in pairwise(shown))]
+    return np.searchsorted(edges, values, "right"), [*names, f"{shown[-1]} and more"]
+
+
+def _written(numbers, form):
+    """Numbers as a person writes them: with commas and without a power of ten below 10^15."""
+    texts = [f"{x:,.0f}" if 1e4 <= abs(x) < 1e15 else form % x for x in numbers]
+    # Where rounding would make two of them one, all digits are needed.
+    return texts if len(set(texts)) == len(texts) else [f"{x!r}" for x in map(float, numbers)]
 
 
 def categories(values):
@@ -51,11 +70,11 @@ def categories(values):
     -------
     group : ndarray of int of shape (n_samples,)
     names : list of str
-        By falling number of rows; beyond nine the rest are "others".
+        By falling number of rows; beyond nine the rest are "others". What is missing is a category.
     """
-    names, codes, counts = np.unique(
-        np.asarray(values).astype(str), return_inverse=True, return_counts=True
-    )
+    values = np.asarray(values, dtype=object)
+    texts = [MISSING if _is_missing(value) else str(value) for value in values]
+    names, codes, counts = np.unique(texts, return_inverse=True, return_counts=True)
     order = np.argsort(-counts, kind="stable")
     rank = np.empty(len(order), dtype=int)
     rank[order] = np.arange(len(order))
@@ -63,6 +82,16 @@ def categories(values):
         return rank[codes], [str(names[i]) for i in order]
     shown = [str(names[i]) for i in order[: MAX_GROUPS - 1]]
     return np.minimum(rank[codes], MAX_GROUPS - 1), [*shown, OTHERS]
+
+
+def _is_missing(value):
+    """Whether it is None, or not equal to itself (NaN, NaT), or cannot say (pandas' NA)."""
+    if value is None:
+        return True
+    try:
+        return bool(value != value)
+    except TypeError:  # pandas' NA
+        return True
 
 
 def time_blocks(seconds, n_blocks=6):
@@ -77,9 +106,12 @@ def time_blocks(seconds, n_blocks=6):
     -------
     group : ndarray of int of shape (n_samples,)
     names : list of str
-        In hours, or in days where the blocks are longer than one.
+        In hours, or in days where the blocks are longer than one; one block where all rows have
+        the same time.
     """
     seconds = np.asarray(seconds, dtype=np.float64)
+    if seconds.min() == seconds.max():
+        return np.zeros(len(seconds), dtype=int), [f"hour {seconds[0] / 3_600:,.1f}"]
     edges = np.linspace(seconds.min(), seconds.max(), n_blocks + 1)
     unit, word = (86_400, "day") if edges[1] - edges[0] >= 86_400 else (3_600, "hour")
     names = [

@@ -1,6 +1,7 @@
 """Figures by group add up to the figures of all rows, and groups are what their names say."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from evaluation.decisions import confusion_at
@@ -48,6 +49,35 @@ def test_few_distinct_numbers_are_a_band_each(values):
 def test_a_column_of_mostly_one_value_has_no_empty_band():
     group, names = bands(np.append(np.zeros(900), np.arange(1, 101)))
     assert np.bincount(group, minlength=len(names)).min() > 0
+
+
+@pytest.mark.parametrize("n_known", [0, 3, 100])
+def test_missing_numbers_are_a_group_of_their_own(n_known):
+    values = np.append(np.arange(float(n_known)), [np.nan] * 7)
+    group, names = bands(values)
+    assert names[-1] == "missing"
+    assert np.array_equal(group == len(names) - 1, np.isnan(values))
+    assert np.bincount(group).min() > 0
+    assert names[:-1] == (bands(values[:n_known])[1] if n_known else [])
+
+
+def test_missing_categories_are_named_so():
+    values = ["shop", None, float("nan"), "shop", "shop", pd.NA, pd.NaT]
+    group, names = categories(values)
+    assert names == ["missing", "shop"]
+    assert group.tolist() == [1, 0, 0, 1, 1, 0, 0]
+
+
+def test_high_numbers_are_written_out():
+    values = np.arange(1000) * 12_345.0
+    assert bands(values)[1][1] == "2,466,531 to 4,933,062"
+    assert bands([1_234_567.0, 1_234_568.0])[1] == ["1,234,567", "1,234,568"]
+    assert len(set(bands(1 + np.arange(1000) * 1e-7)[1])) == 5
+
+
+def test_rows_of_one_time_are_one_block():
+    group, names = time_blocks([7200.0] * 3)
+    assert (group.tolist(), names) == ([0, 0, 0], ["hour 2.0"])
 
 
 def test_rare_categories_stand_together():
