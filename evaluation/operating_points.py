@@ -7,6 +7,7 @@ import numpy as np
 from evaluation.inputs import check_scored_rows
 from evaluation.ranking import rank_cuts
 
+ROUNDING = 1 + 1e-12  # forgives the rounding of summed weights, not an alert
 GRID_STEP = 1.01  # between two thresholds without a fraud, alerts rise by at least this factor
 
 
@@ -54,7 +55,7 @@ class OperatingPoints(NamedTuple):
         -------
         int
         """
-        return int(np.flatnonzero(self.validation_alerts <= share)[-1])
+        return int(np.flatnonzero(self.validation_alerts <= share * ROUNDING)[-1])
 
     def of_least_cost(self, per_false_alarm, per_missed_unit):
         """Index of the point of the lowest cost on validation rows, of equals the highest.

@@ -3,6 +3,7 @@
 from itertools import pairwise
 
 import numpy as np
+import pandas as pd
 from scipy.stats import binomtest
 
 from evaluation.inputs import check_scored_rows
@@ -10,6 +11,7 @@ from evaluation.inputs import check_scored_rows
 MAX_GROUPS = 10
 N_BANDS = 5
 OTHERS, MISSING = "others", "missing"
+FIRST_DATE = 946_684_800  # seconds from 1970 to 2000; what lies below counts from another start
 
 
 def bands(values, n_bands=N_BANDS):
@@ -73,7 +75,7 @@ def categories(values):
         By falling number of rows; beyond nine the rest are "others". What is missing is a category.
     """
     values = np.asarray(values, dtype=object)
-    texts = [MISSING if _is_missing(value) else str(value) for value in values]
+    texts = np.where(pd.isna(values), MISSING, [str(value) for value in values])
     names, codes, counts = np.unique(texts, return_inverse=True, return_counts=True)
     order = np.argsort(-counts, kind="stable")
     rank = np.empty(len(order), dtype=int)
@@ -82,16 +84,6 @@ def categories(values):
         return rank[codes], [str(names[i]) for i in order]
     shown = [str(names[i]) for i in order[: MAX_GROUPS - 1]]
     return np.minimum(rank[codes], MAX_GROUPS - 1), [*shown, OTHERS]
-
-
-def _is_missing(value):
-    """Whether it is None, or not equal to itself (NaN, NaT), or cannot say (pandas' NA)."""
-    if value is None:
-        return True
-    try:
-        return bool(value != value)
-    except TypeError:  # pandas' NA
-        return True
 
 
 def time_blocks(seconds, n_blocks=6):
@@ -106,19 +98,27 @@ def time_blocks(seconds, n_blocks=6):
     -------
     group : ndarray of int of shape (n_samples,)
     names : list of str
-        In hours, or in days where the blocks are longer than one; one block where all rows have
-        the same time.
+        In hours, or in days where the blocks are longer than one; dates (UTC) where the seconds
+        are those since 1970. One block where all rows have the same time.
     """
     seconds = np.asarray(seconds, dtype=np.float64)
     if seconds.min() == seconds.max():
         return np.zeros(len(seconds), dtype=int), [f"hour {seconds[0] / 3_600:,.1f}"]
     edges = np.linspace(seconds.min(), seconds.max(), n_blocks + 1)
+    if edges[0] >= FIRST_DATE:
+        ends = [f"{edge:%Y-%m-%d %H:%M}" for edge in edges.astype("datetime64[s]").tolist()]
+        names = [f"{start} to {end}" for start, end in pairwise(ends)]
+        return _block(seconds, edges), names
     unit, word = (86_400, "day") if edges[1] - edges[0] >= 86_400 else (3_600, "hour")
     names = [
         f"{word} {round(low / unit, 1):g} to {round(high / unit, 1):g}"
         for low, high in pairwise(edges)
     ]
-    return np.clip(np.searchsorted(edges, seconds, "right") - 1, 0, n_blocks - 1), names
+    return _block(seconds, edges), names
+
+
+def _block(seconds, edges):
+    return np.clip(np.searchsorted(edges, seconds, "right") - 1, 0, len(edges) - 2)
 
 
 def figures_by_group(y_true, score, threshold, group, n_groups, sample_weight=None, amount=None):

@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipeline.errors import InputError
+
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
@@ -121,6 +123,18 @@ def write_text(text: str, path: Path) -> None:
     """Write a text file atomically."""
     with atomic_path(path) as fresh:
         fresh.write_text(text, encoding="utf-8")
+
+
+@contextmanager
+def naming_the_file(path: Path) -> Iterator[None]:
+    """Turn the system's refusal to write a file that a user asked for into an error with a cure."""
+    try:
+        yield
+    except OSError as error:
+        raise InputError(
+            f"{path} cannot be written ({error.strerror or error}); give another place, or check "
+            "the permissions of the folder and the room on the disk"
+        ) from error
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline.artifacts import write_json, write_text
+from pipeline.artifacts import naming_the_file, write_json, write_text
 from pipeline.errors import InputError, UsageError
 from pipeline.terminal import native_messages_held_back
 
@@ -31,7 +31,7 @@ class CompareRequest:
     reasons : bool
         Whether the reasons of alerts are given.
     alerts_per_day, alerts_per_thousand, cost_per_false_alarm, cost_per_missed_unit
-        The setting of `pipeline.comparing.exploring.Setting`.
+        The setting of `pipeline.comparing.exploring.Setting`; a unit missed costs 1 by default.
     html, json : Path or None
         Where the page and the JSON file go.
     experiment : str or None
@@ -48,7 +48,7 @@ class CompareRequest:
     alerts_per_day: float | None = None
     alerts_per_thousand: float | None = None
     cost_per_false_alarm: float | None = None
-    cost_per_missed_unit: float = 1.0
+    cost_per_missed_unit: float | None = None
     html: Path | None = None
     json: Path | None = None
     experiment: str | None = None
@@ -64,12 +64,13 @@ def compare(request: CompareRequest, root: Path) -> dict[str, Any]:
     UsageError
         If the request cannot be met as it is.
     InputError
-        If a model or the rows cannot be used; nothing is written then.
+        If a model or the rows cannot be used, nothing is written then, or if a file cannot be
+        written.
     """
     _check(request)
     from pipeline.comparing.candidates import read_candidates
     from pipeline.comparing.content import Options, compute
-    from pipeline.comparing.exploring import Setting
+    from pipeline.comparing.exploring import Setting, check_setting
     from pipeline.comparing.shared_rows import own_test_rows, rescored_rows
 
     with native_messages_held_back():
@@ -84,8 +85,9 @@ def compare(request: CompareRequest, root: Path) -> dict[str, Any]:
         request.alerts_per_day,
         request.alerts_per_thousand,
         request.cost_per_false_alarm,
-        request.cost_per_missed_unit,
+        1.0 if request.cost_per_missed_unit is None else request.cost_per_missed_unit,
     )
+    check_setting(setting, candidates, rows)
     options = Options(setting, request.by, request.reasons, request.n_resamples, request.seed)
     content = compute(candidates, rows, options)
     html = ""
@@ -94,10 +96,12 @@ def compare(request: CompareRequest, root: Path) -> dict[str, Any]:
 
         html = page(content, candidates, rows)
     if request.html is not None:
-        write_text(html, request.html)
+        with naming_the_file(request.html):
+            write_text(html, request.html)
         logger.info("the report is in %s", request.html)
     if request.json is not None:
-        write_json(content, request.json)
+        with naming_the_file(request.json):
+            write_json(content, request.json)
         logger.info("all figures are in %s", request.json)
     if request.experiment is not None:
         from pipeline.tracking_report import log_report
@@ -118,6 +122,10 @@ def _check(request: CompareRequest) -> None:
             "--alerts-per-day, --alerts-per-thousand and --cost-per-false-alarm exclude each "
             "other; give one"
         )
+    if request.cost_per_missed_unit is not None and request.cost_per_false_alarm is None:
+        raise UsageError("--cost-per-missed-unit needs --cost-per-false-alarm")
+    if request.html is not None and request.html == request.json:
+        raise UsageError(f"--html and --json both name {request.html}; give two files")
     if request.on is not None and request.data is not None:
         raise UsageError("--on scores another table; --data is for the models' own test rows")
     for out in (request.html, request.json):

@@ -48,6 +48,8 @@ def read_transactions(path: Path) -> pd.DataFrame:
     InputError
         If there is no such file, it is of another kind, or it holds no row.
     """
+    if path.is_dir():
+        raise InputError(f"{path} is a folder; give a CSV or Parquet file")
     if not path.is_file():
         raise InputError(f"{path} does not exist; give a CSV or Parquet file")
     if path.suffix.lower() not in SUFFIXES:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from pipeline.artifacts import write_text
+from pipeline.artifacts import naming_the_file, write_text
 from pipeline.cards.approvals import add_approval, approval
 from pipeline.cards.card import card_of
 from pipeline.cards.files import FORMATS, render
@@ -33,7 +33,8 @@ def card(
     Raises
     ------
     InputError
-        If there is no such model, it was changed, or it carries no evidence.
+        If there is no such model, it was changed, it carries no evidence, or `out` cannot be
+        written.
     UsageError
         If `out` has another suffix and no format is given, or it lies in no folder.
     """
@@ -45,7 +46,8 @@ def card(
         content = card_of(folder, _facts(model, root))
     text = render(content, chosen)
     if out is not None:
-        write_text(text, out)
+        with naming_the_file(out):
+            write_text(text, out)
     return text
 
 

@@ -42,9 +42,7 @@ logger = logging.getLogger(__name__)
 @click.option(
     "--cost-per-missed-unit",
     type=NOT_NEGATIVE,
-    default=1.0,
-    show_default=True,
-    help="Cost of each unit of money in a missed fraud.",
+    help="Cost of each unit of money in a missed fraud.  [default: 1]",
 )
 @click.option("--html", type=click.Path(path_type=Path, dir_okay=False), help="Write the report.")
 @click.option(

@@ -288,7 +288,9 @@ def _group(rows: SharedRows, name: str) -> tuple[np.ndarray, list[str]]:
         )
     values = rows.table[name]
     is_number = pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values)
-    return bands(values.to_numpy()) if is_number else categories(values.to_numpy())
+    if is_number:
+        return bands(values.to_numpy(dtype=float, na_value=np.nan))
+    return categories(values.to_numpy(dtype=object))
 
 
 def _sha256(row_id: np.ndarray) -> str:

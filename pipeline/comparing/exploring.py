@@ -14,6 +14,7 @@ import numpy as np
 
 from evaluation.metrics import prevalence_weights
 from evaluation.operating_points import OperatingPoints, operating_points
+from pipeline.errors import UsageError
 
 if TYPE_CHECKING:
     from pipeline.comparing.candidates import Candidate
@@ -44,6 +45,40 @@ class Setting:
     def to_dict(self) -> dict[str, float | None]:
         """Return the values for JSON."""
         return asdict(self)
+
+
+def check_setting(setting: Setting, candidates: Sequence[Candidate], rows: SharedRows) -> None:
+    """Refuse a budget or a cost that the rows cannot be judged by.
+
+    Raises
+    ------
+    UsageError
+        If times or amounts are missing, or the budget exceeds all transactions.
+    """
+    per_day = rows.transactions_per_day
+    if setting.alerts_per_day is not None:
+        if per_day is None:
+            raise UsageError(
+                "--alerts-per-day needs the times of the rows, and they have none, or all the "
+                "same; give --alerts-per-thousand"
+            )
+        if setting.alerts_per_day > per_day:
+            raise UsageError(
+                f"a budget of {setting.alerts_per_day:,.6g} alerts a day exceeds the "
+                f"{per_day:,.6g} transactions of a day; lower it"
+            )
+    if setting.cost_per_false_alarm is None:
+        return
+    without = [
+        candidate.name
+        for candidate in candidates
+        if candidate.evidence is not None and "amount" not in candidate.evidence.rows
+    ]
+    if without or rows.amount is None:
+        whose = f"the data of {without[0]} have" if without else "the rows have"
+        raise UsageError(
+            f"--cost-per-false-alarm needs amounts, and {whose} none; give --alerts-per-thousand"
+        )
 
 
 def explorer(

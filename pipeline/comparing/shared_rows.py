@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from pipeline.artifacts import file_sha256
+from pipeline.comparing.columns import checked_data, judged_columns
 from pipeline.errors import InputError
 from pipeline.evidence import Evidence
 
@@ -88,7 +89,7 @@ def own_test_rows(candidates: Sequence[Candidate], data: Path | None = None) -> 
         All with evidence.
     data : Path, optional
         The checked data (``artifacts/ingest/transactions.parquet``) with the raw columns of the
-        rows; checked by its rows' times, amounts and labels.
+        rows; checked by its SHA-256.
 
     Raises
     ------
@@ -117,7 +118,10 @@ def own_test_rows(candidates: Sequence[Candidate], data: Path | None = None) -> 
         rescored=None,
         transactions_per_day=first.transactions_per_day,
     )
-    return shared if data is None else replace(shared, table=_raw_columns(data, shared))
+    if data is None:
+        return shared
+    table = checked_data(data, shared.data_sha256)
+    return replace(shared, table=table.iloc[shared.row_id].reset_index(drop=True))
 
 
 def rescored_rows(candidates: Sequence[Candidate], path: Path) -> SharedRows:
@@ -133,14 +137,16 @@ def rescored_rows(candidates: Sequence[Candidate], path: Path) -> SharedRows:
     Raises
     ------
     InputError
-        If the table lacks the label, holds one class only, or a model cannot score it.
+        If the table lacks the label, holds one class only or values that `ingest` would not take,
+        or a model cannot score it.
     """
     from evaluation.metrics import prevalence_weights
     from pipeline.tables import read_transactions
 
     table = read_transactions(path)
     schema = _model(candidates[0]).schema
-    label = _labels(table, schema.label, path)
+    judged = judged_columns(table, schema, path)
+    label = judged[schema.label].to_numpy()
     prevalence = candidates[0].manifest["trained_on"].get("prevalence")
     scores = []
     for candidate in candidates:
@@ -149,8 +155,7 @@ def rescored_rows(candidates: Sequence[Candidate], path: Path) -> SharedRows:
         except InputError as error:
             raise InputError(f"{candidate.name} cannot score {path}: {error}") from error
     time, amount = (
-        table[name].to_numpy(dtype=float) if name and name in table else None
-        for name in (schema.time, schema.amount)
+        judged[name].to_numpy() if name in judged else None for name in (schema.time, schema.amount)
     )
     weight = prevalence_weights(label, prevalence)
     n_days = 0.0 if time is None else float(time.max() - time.min()) / 86_400
@@ -190,47 +195,6 @@ def _check_same(
             f"figures of {first.name} hold at evaluate.prevalence={prevalences[0]}, those of "
             f"{other.name} at {prevalences[1]}; run `evaluate` again with one prevalence"
         )
-
-
-def _raw_columns(path: Path, shared: SharedRows) -> pd.DataFrame:
-    """Return the raw columns of the shared rows from the checked data."""
-    import numpy as np
-    import pandas as pd
-
-    from pipeline.tables import read_table
-
-    table = read_table(path)
-    if len(table) <= int(shared.row_id.max()):
-        raise InputError(
-            f"{path} has {len(table):,} rows, the models' data more; give the checked data of "
-            "their run, artifacts/ingest/transactions.parquet"
-        )
-    rows: pd.DataFrame = table.iloc[shared.row_id].reset_index(drop=True)
-    for values in (shared.amount, shared.time):
-        if values is not None and not any(
-            np.array_equal(rows[name], values)
-            for name in rows
-            if pd.api.types.is_numeric_dtype(rows[name])
-        ):
-            raise InputError(
-                f"{path} is not the data that these models were made from: the amounts or times "
-                "of their test rows are not in it; give artifacts/ingest/transactions.parquet of "
-                "one of the runs"
-            )
-    return rows
-
-
-def _labels(table: pd.DataFrame, name: str, path: Path) -> np.ndarray:
-    if name not in table:
-        raise InputError(f"{path} has no column {name!r}: only labelled rows can be judged")
-    labels = table[name].to_numpy()
-    if not set(labels.tolist()) == {0, 1}:
-        raise InputError(
-            f"{path}: the column {name!r} must hold 0 and 1, both of them, got "
-            f"{', '.join(map(str, sorted(set(labels.tolist()), key=str)[:5]))}"
-        )
-    checked: np.ndarray = labels.astype(int)
-    return checked
 
 
 def _evidence(candidate: Candidate) -> Evidence:

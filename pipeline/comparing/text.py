@@ -116,7 +116,7 @@ def setting_in_words(setting: Mapping[str, Any]) -> str:
             f"{setting['cost_per_missed_unit']:g} for each unit missed"
         )
     if setting["alerts_per_day"] is not None:
-        return f"At {setting['alerts_per_day']:,g} alerts a day"
+        return f"At {setting['alerts_per_day']:,.10g} alerts a day"
     if setting["alerts_per_thousand"] is not None:
         return f"At {setting['alerts_per_thousand']:g} alerts in 1,000 transactions"
     return "At the stored thresholds"

@@ -9,8 +9,9 @@
   // The choices below are those of evaluation/operating_points.py and
   // pipeline/comparing/exploring.py, comparison by comparison.
   const withinAlerts = (points, share) => {
+    const allowed = share * (1 + 1e-12);
     let chosen = 0;
-    points.validation_alerts.forEach((alerts, i) => { if (alerts <= share) chosen = i; });
+    points.validation_alerts.forEach((alerts, i) => { if (alerts <= allowed) chosen = i; });
     return chosen;
   };
   const ofLeastCost = (points, perFalseAlarm, perMissedUnit) => {

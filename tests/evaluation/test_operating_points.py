@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from evaluation.metrics import prevalence_weights
 from evaluation.operating_points import operating_points
+from evaluation.thresholds import choose_threshold
 
 
 def rows(rng, n, *, rounded=False):
@@ -48,9 +49,21 @@ def test_the_budget_is_kept_and_used_to_within_a_percent_of_itself_or_a_row():
     row = validation[2].max() / validation[2].sum()
     for share in (0.0, 0.001, 0.01, 0.3, 1.0):
         used = points.validation_alerts[points.within_alerts(share)]
-        assert used <= share
+        assert used <= share * (1 + 1e-12)
         assert share - used <= max(0.01 * share, row) + 1e-12
     assert points.within_alerts(0.0) == 0
+
+
+@pytest.mark.parametrize("n", [1200, 9821])
+def test_a_budget_of_a_whole_number_of_alerts_is_used_up_as_by_the_threshold_command(n):
+    score = np.arange(n, 0.0, -1.0)
+    scored = (np.arange(n) % 10 == 0, score, None, None)
+    points = operating_points(scored, scored)
+    for n_alerts in range(1, 60):
+        index = points.within_alerts(n_alerts / n)
+        assert points.caught[index] + points.false_alarms[index] == n_alerts
+        threshold = choose_threshold(scored[0], score, by="alerts", value=n_alerts / n)
+        assert points.threshold[index] == threshold
 
 
 def test_the_lowest_cost_is_found():

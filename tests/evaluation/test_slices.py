@@ -94,6 +94,12 @@ def test_time_blocks_are_equally_long():
     assert time_blocks([0, 86_400 * 12])[1][0] == "day 0 to 2"
 
 
+def test_times_since_1970_are_dates():
+    group, names = time_blocks(1_704_067_200 + np.array([0.0, 3600.0, 86_400.0]))
+    assert group.tolist() == [0, 0, 5]
+    assert names[0] == "2024-01-01 00:00 to 2024-01-01 04:00"
+
+
 def test_a_group_without_frauds_has_no_recall():
     found = figures_by_group([0, 1], [0.1, 0.9], 0.5, [0, 1], 2)
     assert found[0]["recall"] is None

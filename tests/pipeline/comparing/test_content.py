@@ -1,6 +1,7 @@
 """What a comparison says equals what the runs themselves say, and it compares like with like."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -207,11 +208,88 @@ def test_figures_at_another_prevalence_are_refused(compared, models, changed_cop
         compared(models.a, changed_copy(other_prevalence))
 
 
-def test_the_wrong_data_for_columns_is_refused(compared, models, tmp_path):
-    table = models.projects[0].artifacts.transactions()
-    table.sample(frac=1, random_state=0).to_parquet(tmp_path / "other.parquet", index=False)
+def shuffled(table):
+    return table.sample(frac=1, random_state=0)
+
+
+def other_column(table):
+    return table.assign(V3=table["V3"].to_numpy()[::-1])
+
+
+@pytest.mark.parametrize("change", [shuffled, other_column])
+def test_the_wrong_data_for_columns_is_refused(compared, models, tmp_path, change):
+    table = change(models.projects[0].artifacts.transactions())
+    table.to_parquet(tmp_path / "other.parquet", index=False)
     with pytest.raises(InputError, match="is not the data that these models were made from"):
         compared(data=tmp_path / "other.parquet", by=("V3",))
+
+
+@pytest.fixture
+def new_table(models, tmp_path):
+    """Write a table of the test rows, changed, and return its path."""
+
+    def write(change):
+        project = models.projects[1]
+        test = (project.artifacts.split()["part"] == "test").to_numpy()
+        table = project.artifacts.transactions()[test].reset_index(drop=True)
+        change(table).to_parquet(tmp_path / "new.parquet", index=False)
+        return tmp_path / "new.parquet"
+
+    return write
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda t: t.drop(columns="Class"), "has no column 'Class'.*add the labels"),
+        (lambda t: t.assign(Class=0), r"is 0 in all [\d,]+ rows"),
+        (lambda t: t.assign(Class=np.nan), r"column Class: missing value in [\d,]+ rows"),
+        (lambda t: t.assign(Time=t["Time"].where(t.index != 3)), "column Time: missing .* row 4 "),
+        (lambda t: t.assign(Time="noon"), "column Time: not a number .* row 1 "),
+    ],
+)
+def test_tables_that_cannot_be_judged_are_named(compared, new_table, change, message):
+    with pytest.raises(InputError, match=message):
+        compared(on=new_table(change))
+
+
+def test_timestamps_are_read_as_ingest_reads_them(compared, new_table):
+    seconds = compared(on=new_table(lambda t: t))
+    stamps = compared(
+        on=new_table(lambda t: t.assign(Time=pd.to_datetime(1_704_067_200 + t["Time"], unit="s")))
+    )
+    assert stamps["rows"]["transactions_per_day"] == pytest.approx(
+        seconds["rows"]["transactions_per_day"]
+    )
+    assert stamps["slices"][1]["groups"][0].startswith("2024-01-0")
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ({"alerts_per_day": 10.0}, "--alerts-per-day needs the times"),
+        ({"cost_per_false_alarm": 1.0}, "--cost-per-false-alarm needs amounts"),
+    ],
+)
+def test_budgets_and_costs_need_their_columns(compared, models, setting, message):
+    from dataclasses import replace
+
+    from pipeline.comparing.candidates import read_candidates
+    from pipeline.comparing.exploring import Setting, check_setting
+    from pipeline.comparing.shared_rows import own_test_rows
+
+    candidates = read_candidates((str(models.a), str(models.b)), models.a.parent, to_rescore=False)
+    rows = own_test_rows(candidates)
+    check_setting(Setting(**setting), candidates, rows)
+    without = replace(rows, amount=None, time=None, transactions_per_day=None)
+    with pytest.raises(UsageError, match=message):
+        check_setting(Setting(**setting), candidates, without)
+
+
+def test_files_that_cannot_be_written_are_named(compared, tmp_path):
+    (tmp_path / "taken").mkdir()
+    with pytest.raises(InputError, match=r"taken cannot be written .* another place"):
+        compared(json=tmp_path / "taken")
 
 
 @pytest.mark.parametrize(
@@ -219,6 +297,9 @@ def test_the_wrong_data_for_columns_is_refused(compared, models, tmp_path):
     [
         ({"by": ("V3",)}, "--by V3 needs the columns"),
         ({"alerts_per_day": 1.0, "cost_per_false_alarm": 1.0}, "exclude each other"),
+        ({"cost_per_missed_unit": 1.0}, "needs --cost-per-false-alarm"),
+        ({"alerts_per_day": 1e12}, r"1e\+12 alerts a day exceeds the [45],\d{3}"),
+        ({"html": Path("one"), "json": Path("one")}, "both name one; give two files"),
     ],
 )
 def test_impossible_requests_are_named(compared, settings, message):
@@ -276,8 +357,8 @@ def figures(*differences):
         (
             [(1, -2, 3), (4, 1, 6)],
             "Of the 2 models beside A, C does best: C catches 4 more of 95 frauds than A at the "
-            "same 100 alerts a day; chance alone does not explain it: 95 % interval +1 to +6 (for 2 "
-            "models together).",
+            "same 100 alerts a day; chance alone does not explain it: 95 % interval +1 to +6 "
+            "(for 2 models together).",
         ),
         (
             [(0, 0, 0)],
