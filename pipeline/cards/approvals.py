@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import logging
-import os
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from pipeline.artifacts import STAGES, read_json, write_json
+from pipeline.artifacts import STAGES, naming_the_file, read_json, write_json
 from pipeline.cards.card import state_sha256
 from pipeline.errors import InputError, UsageError
+from pipeline.folder_lock import alone_in
 from pipeline.model_folder import MANIFEST, read_manifest
 
 logger = logging.getLogger(__name__)
@@ -61,17 +58,19 @@ def add_approval(folder: Path, by: str, what: str, note: str | None = None) -> d
     Raises
     ------
     InputError
-        If there is no packaged model, one of its files was changed, or it lies in an MLflow model.
+        If there is no packaged model, one of its files was changed, it lies in an MLflow model, or
+        it cannot be written.
     UsageError
         If nobody or nothing is named.
     """
     _refuse_mlflow_folder(folder)
-    with _alone(folder):
+    with alone_in(folder):
         manifest = read_manifest(folder)
         new = approval(manifest, by, what, note)
         # Read again: the manifest as it is on disk, whatever `read_manifest` may add one day.
         content = read_json(folder / MANIFEST)
-        write_json({**content, KEY: [*content.get(KEY, []), new]}, folder / MANIFEST)
+        with naming_the_file(folder / MANIFEST):
+            write_json({**content, KEY: [*content.get(KEY, []), new]}, folder / MANIFEST)
     if _is_of_a_stage(folder):
         logger.warning(
             "the next run of the stage evaluate replaces %s, approvals included; copy the model "
@@ -79,22 +78,6 @@ def add_approval(folder: Path, by: str, what: str, note: str | None = None) -> d
             folder,
         )
     return new
-
-
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Keep other approvals of the same folder waiting within the block."""
-    if sys.platform == "win32" or not folder.is_dir():  # the manifest's error says more
-        yield
-        return
-    import fcntl
-
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)
 
 
 def _refuse_mlflow_folder(folder: Path) -> None:

@@ -17,6 +17,7 @@ from pipeline.artifacts import read_json, write_json
 from pipeline.cards.files import CARD_FOLDER, store_card
 from pipeline.errors import InputError
 from pipeline.evidence import FOLDER, Evidence, read_evidence
+from pipeline.folder_lock import alone_in
 from pipeline.model_folder import MANIFEST, read_manifest
 from pipeline.model_names import TrackedModel, find_model
 from pipeline.thresholds.figures import Figures, figures_of
@@ -121,7 +122,7 @@ def change_threshold(request: ThresholdRequest, root: Path | None = None) -> Thr
         written: str | None = None
         notes: tuple[str, ...] = ()
         if after is not None and not request.dry_run:
-            written, notes = _store(after, folder, found, request)
+            written, notes = _store(after, manifest, folder, found, request)
     return ThresholdReport(request.model, manifest, after, figures, written, notes)
 
 
@@ -157,7 +158,11 @@ def _read_evidence(folder: Path, request: ThresholdRequest) -> Evidence | None:
 
 
 def _store(
-    manifest: dict[str, Any], folder: Path, found: Path | TrackedModel, request: ThresholdRequest
+    manifest: dict[str, Any],
+    before: Mapping[str, Any],
+    folder: Path,
+    found: Path | TrackedModel,
+    request: ThresholdRequest,
 ) -> tuple[str, tuple[str, ...]]:
     """Write the changed model; return where it is and what to know about it."""
     if request.out is not None:
@@ -166,7 +171,8 @@ def _store(
         return str(request.out), ()
     if isinstance(found, Path):
         _refuse_mlflow_folder(folder, request.model)
-        with _cannot_write(folder):
+        with _cannot_write(folder), alone_in(folder):
+            _refuse_meanwhile_changed(folder, before)
             write_json(manifest, folder / MANIFEST)
         logger.info("changed the threshold in %s", folder / MANIFEST)
         return str(folder), (*_note_of_card(folder, request.model), *_note_of_project(folder))
@@ -174,6 +180,15 @@ def _store(
 
     version = log_changed_model(folder, _write_with_card(manifest, folder), found)
     return version.uri, version.notes
+
+
+def _refuse_meanwhile_changed(folder: Path, before: Mapping[str, Any]) -> None:
+    """Refuse to write over what another command, such as an approval, has added."""
+    if read_manifest(folder) != before:
+        raise InputError(
+            f"{folder / MANIFEST} was changed by another command in the meantime; nothing was "
+            "written, repeat the command"
+        )
 
 
 def _write_with_card(manifest: dict[str, Any], folder: Path) -> dict[str, Any]:

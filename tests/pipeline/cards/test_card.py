@@ -405,3 +405,8 @@ class TestCommand:
             command("card", own, "--out", "card.pdf")
         with pytest.raises(UsageError, match="does not exist"):
             command("card", own, "--out", own / "nowhere" / "card.md")
+
+    def test_a_file_that_cannot_be_written_is_named(self, own, tmp_path):
+        (tmp_path / "card.md").mkdir()
+        with pytest.raises(InputError, match=r"card\.md cannot be written .* another place"):
+            command("card", own, "--out", tmp_path / "card.md")

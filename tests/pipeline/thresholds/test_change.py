@@ -181,6 +181,24 @@ def test_a_failure_leaves_the_old_files_and_nothing_else(model, monkeypatch, nam
     assert [path.name for path in model.parent.iterdir()] == ["model"]
 
 
+def test_an_approval_given_in_the_meantime_is_not_lost(model, monkeypatch):
+    from pipeline.thresholds import change as module
+
+    real = module.figures_of
+
+    def approved_meanwhile(*arguments):
+        manifest = read_json(model / "model.json")
+        write_json({**manifest, "approvals": [{"by": "A"}]}, model / "model.json")
+        return real(*arguments)
+
+    monkeypatch.setattr(module, "figures_of", approved_meanwhile)
+    with pytest.raises(InputError, match="changed by another command in the meantime"):
+        change(model, F1)
+    stored = read_json(model / "model.json")
+    assert stored["approvals"] == [{"by": "A"}]
+    assert stored["threshold"]["value"] == 0.6
+
+
 def test_a_copy_has_the_threshold_and_the_model_is_left_alone(model, tmp_path):
     before = content(model)
     report = change(model, F1, out=tmp_path / "copy")
