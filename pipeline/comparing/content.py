@@ -260,6 +260,7 @@ def _slices(
     return [
         {
             "by": name,
+            "is_asked_for": position >= len(wanted) - len(by),
             "groups": names,
             "figures": {
                 candidate.label: figures_by_group(
@@ -269,7 +270,7 @@ def _slices(
                 for candidate, score in zip(candidates, rows.scores, strict=True)
             },
         }
-        for name, group, names in wanted
+        for position, (name, group, names) in enumerate(wanted)
     ]  # fmt: skip
 
 

@@ -42,6 +42,13 @@ def _lines(content: Mapping[str, Any]) -> Iterator[str]:
     yield ""
     yield from _operating_points(content)
     yield ""
+    for part in content["slices"]:
+        if part["is_asked_for"]:
+            yield from _groups(part)
+            yield ""
+    if content["reasons"] is not None:
+        yield from _reasons(content["reasons"])
+        yield ""
     yield from _what_differs(content)
 
 
@@ -80,7 +87,12 @@ def _figure(title: str, figure: Mapping[str, Any], name: str, runs: Any) -> Iter
                 f"{signed(one['difference'], name)} ({signed(one['difference_low'], name)} to "
                 f"{signed(one['difference_high'], name)})"
             )
-            line = f"{line}  {difference:32}{probability(one, name):>6}"
+            better = probability(one, name)
+            whole = f"{line}  {difference:32}{better:>6}"
+            if len(whole) > WIDTH:  # much money
+                yield line.rstrip()
+                whole = f"{difference:>{WIDTH - 6}}{better:>6}"
+            line = whole
         yield line.rstrip()
 
 
@@ -122,6 +134,34 @@ def setting_in_words(setting: Mapping[str, Any]) -> str:
     return "At the stored thresholds"
 
 
+def _groups(part: Mapping[str, Any]) -> Iterator[str]:
+    yield f"by {_short(part['by'], WIDTH - 3)}"
+    figures = part["figures"]
+    for position, name in enumerate(part["groups"]):
+        of = {label: groups[position] for label, groups in figures.items()}
+        one = next(iter(of.values()))
+        yield f"  {_short(name, 40)}: {one['n_rows']:,} rows, {one['n_frauds']:,} frauds"
+        caught = ", ".join(f"{label} {group['n_caught']:,}" for label, group in of.items())
+        false = ", ".join(f"{label} {group['n_false_alarms']:,}" for label, group in of.items())
+        yield from _wrapped(f"caught {caught}; false alarms {false}", "    ")
+
+
+def _reasons(found: Mapping[str, Any]) -> Iterator[str]:
+    yield "inputs that the reasons of alerts name most, with the share of those alerts"
+    for label, of in found["by_model"].items():
+        named = ", ".join(
+            f"{_short(one['name'], 40)} {one['n_alerts'] / of['n_alerts']:.0%}"
+            for one in of["inputs"]
+        )
+        yield from _wrapped(f"{label}  {of['n_alerts']:,} alerts: {named or 'none'}", "  ")
+    differ = found["disagreements"]
+    yield from _wrapped(
+        f"{differ['n_rows']:,} rows are alerted by some models only, {differ['n_frauds']:,} of "
+        "them frauds; --html and --json list them",
+        "  ",
+    )
+
+
 def _what_differs(content: Mapping[str, Any]) -> Iterator[str]:
     params = content["params"]
     yield "parameters that differ" if params else "all known parameters are equal"
@@ -150,9 +190,14 @@ def probability(one: Mapping[str, Any], name: str) -> str:
     return f"{better:.0%}"
 
 
-def _wrapped(text: str) -> list[str]:
+def _wrapped(text: str, indent: str = "") -> list[str]:
     """Break into lines, but never between a number and its sign."""
-    lines = textwrap.wrap(text.replace(" %", "\N{NO-BREAK SPACE}%"), WIDTH)
+    lines = textwrap.wrap(
+        text.replace(" %", "\N{NO-BREAK SPACE}%"),
+        WIDTH,
+        initial_indent=indent,
+        subsequent_indent=indent,
+    )
     return [line.replace("\N{NO-BREAK SPACE}", " ") for line in lines]
 
 

@@ -125,6 +125,27 @@ def test_files_hold_what_the_terminal_shows(compared, tmp_path):
     assert content["answer"] in html
 
 
+def test_the_terminal_shows_the_groups_that_were_asked_for(content):
+    text = as_text(content)
+    (part,) = (part for part in content["slices"] if part["by"] == "V3")
+    b = part["figures"]["B"][0]
+    assert f"  {part['groups'][0]}: {b['n_rows']:,} rows, {b['n_frauds']} frauds" in text
+    assert f"A {part['figures']['A'][0]['n_caught']}, B {b['n_caught']}; false alarms A" in text
+    assert "by amount" not in text  # which is in the report
+
+
+def test_much_money_keeps_the_lines_short(content):
+    rich = json.loads(json.dumps(content))
+    for one in rich["figures"]["amount_caught"].values():
+        for key in one.keys() - {"probability_better"}:
+            one[key] *= 1e7
+    lines = as_text(rich).splitlines()
+    assert max(map(len, lines)) <= 80
+    assert sum("%" in line for line in lines) == sum(
+        "%" in x for x in as_text(content).splitlines()
+    )
+
+
 def test_a_table_scored_anew(models, compared, tmp_path):
     table = models.projects[0].artifacts.transactions()
     table.to_parquet(tmp_path / "new.parquet", index=False)
@@ -171,6 +192,9 @@ def test_reasons_of_alerts_and_of_disagreements(models, compared, tmp_path):
         assert alerts[raised][rows[raised]["row_id"] == one["row_id"]].item()
         pushed = [reason["contribution"] for reason in one["reasons"]]
         assert pushed == sorted(pushed, reverse=True)
+    text = as_text(content)
+    assert max(map(len, text.splitlines())) <= 80
+    assert f"A  {found['by_model']['A']['n_alerts']} alerts: " in text
     html = (tmp_path / "report.html").read_text()
     assert str(found["disagreements"]["shown"][0]["row_id"]) in html
 
