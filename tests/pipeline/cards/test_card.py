@@ -21,6 +21,7 @@ from pipeline.cards import files as model_card_files
 from pipeline.cards import numbers as model_card_numbers
 from pipeline.cards import words as model_card_words
 from pipeline.cards.card import build_card, card_of, state_sha256
+from pipeline.cards.command import card as card_command
 from pipeline.cards.figures import METRICS, figures_at, reading
 from pipeline.cards.files import FORMATS, TEMPLATES, markdown, render
 from pipeline.cards.pages import sections
@@ -409,4 +410,4 @@ class TestCommand:
     def test_a_file_that_cannot_be_written_is_named(self, own, tmp_path):
         (tmp_path / "card.md").mkdir()
         with pytest.raises(InputError, match=r"card\.md cannot be written .* another place"):
-            command("card", own, "--out", tmp_path / "card.md")
+            card_command(str(own), out=tmp_path / "card.md")
