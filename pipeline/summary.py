@@ -63,7 +63,11 @@ def _model_lines(metrics: Mapping[str, Any]) -> list[str]:
         alarms = sgan.get("n_false_alarms")
         lines.append(
             f"Test part    {caught} of {sgan['n_frauds']} frauds caught"
-            + (f", {alarms:,} false alarms" if alarms is not None else "")
+            + (
+                f", {alarms:,} false alarm{'s' if alarms != 1 else ''}"
+                if alarms is not None
+                else ""
+            )
         )
     lines += _score_lines(sgan.get("expected_frauds") or {})
     rows = [("SGAN", sgan), *sorted((metrics.get("challengers") or {}).items())]

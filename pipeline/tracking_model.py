@@ -113,7 +113,7 @@ def download_model(name: str, uri: str, folder: Path) -> Path:
             download_artifacts(artifact_uri=model_uri, dst_path=str(folder))
         except (MlflowException, OSError) as error:
             raise InputError(
-                f"MLflow at {shown_uri(uri)} has no model {model_uri}: {error}; give the id of a "
+                f"MLflow at {shown_uri(uri)} has no model {model_uri}: {str(error).rstrip('.')}; give the id of a "
                 "finished run, models:/<name>/<version>, or a folder with a packaged model"
             ) from error
     found = sorted(folder.rglob(model_folder.MANIFEST))
@@ -131,7 +131,7 @@ def run_named(name: str, uri: str) -> str:
     Raises
     ------
     InputError
-        If there is none, or several.
+        If there is none, or several, or only one of a stage.
     """
     client = connect(uri)
     with mlflow_errors(uri):
@@ -145,6 +145,10 @@ def run_named(name: str, uri: str) -> str:
         return ids[0]
     if ids:
         raise InputError(f"{len(ids)} runs are named {name!r}; give an id: {', '.join(ids[:5])}")
+    if runs:
+        raise InputError(
+            f"{name} is the run of one stage, which holds no model; name the run that it belongs to"
+        )
     raise InputError(
         f"{name} is no folder, and MLflow at {shown_uri(uri)} has no finished run of that name; "
         "give artifacts/evaluate/model, the id or name of a run, NAME@ALIAS, or a model URI"

@@ -140,7 +140,7 @@ def _groups(part: Mapping[str, Any]) -> Iterator[str]:
     for position, name in enumerate(part["groups"]):
         of = {label: groups[position] for label, groups in figures.items()}
         one = next(iter(of.values()))
-        yield f"  {_short(name, 40)}: {one['n_rows']:,} rows, {one['n_frauds']:,} frauds"
+        yield f"  {_short(name, 40)}: {_count(one['n_rows'], 'row')}, {_count(one['n_frauds'], 'fraud')}"
         caught = ", ".join(f"{label} {group['n_caught']:,}" for label, group in of.items())
         false = ", ".join(f"{label} {group['n_false_alarms']:,}" for label, group in of.items())
         yield from _wrapped(f"caught {caught}; false alarms {false}", "    ")
@@ -153,13 +153,17 @@ def _reasons(found: Mapping[str, Any]) -> Iterator[str]:
             f"{_short(one['name'], 40)} {one['n_alerts'] / of['n_alerts']:.0%}"
             for one in of["inputs"]
         )
-        yield from _wrapped(f"{label}  {of['n_alerts']:,} alerts: {named or 'none'}", "  ")
+        yield from _wrapped(f"{label}  {_count(of['n_alerts'], 'alert')}: {named or 'none'}", "  ")
     differ = found["disagreements"]
     yield from _wrapped(
-        f"{differ['n_rows']:,} rows are alerted by some models only, {differ['n_frauds']:,} of "
-        "them frauds; --html and --json list them",
+        f"alerted by some models only: {_count(differ['n_rows'], 'row')}, of them "
+        f"{_count(differ['n_frauds'], 'fraud')}; --html and --json list them",
         "  ",
     )
+
+
+def _count(n: int, what: str) -> str:
+    return f"{n:,} {what}" if n == 1 else f"{n:,} {what}s"
 
 
 def _what_differs(content: Mapping[str, Any]) -> Iterator[str]:

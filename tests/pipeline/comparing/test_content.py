@@ -129,7 +129,7 @@ def test_the_terminal_shows_the_groups_that_were_asked_for(content):
     text = as_text(content)
     (part,) = (part for part in content["slices"] if part["by"] == "V3")
     b = part["figures"]["B"][0]
-    assert f"  {part['groups'][0]}: {b['n_rows']:,} rows, {b['n_frauds']} frauds" in text
+    assert f"  {part['groups'][0]}: {b['n_rows']:,} rows, {b['n_frauds']} fraud" in text
     assert f"A {part['figures']['A'][0]['n_caught']}, B {b['n_caught']}; false alarms A" in text
     assert "by amount" not in text  # which is in the report
 
