@@ -112,8 +112,9 @@ def download_model(name: str, uri: str, folder: Path) -> Path:
         try:
             download_artifacts(artifact_uri=model_uri, dst_path=str(folder))
         except (MlflowException, OSError) as error:
+            reason = str(error).rstrip(".")
             raise InputError(
-                f"MLflow at {shown_uri(uri)} has no model {model_uri}: {str(error).rstrip('.')}; give the id of a "
+                f"MLflow at {shown_uri(uri)} has no model {model_uri}: {reason}; give the id of a "
                 "finished run, models:/<name>/<version>, or a folder with a packaged model"
             ) from error
     found = sorted(folder.rglob(model_folder.MANIFEST))

@@ -140,7 +140,8 @@ def _groups(part: Mapping[str, Any]) -> Iterator[str]:
     for position, name in enumerate(part["groups"]):
         of = {label: groups[position] for label, groups in figures.items()}
         one = next(iter(of.values()))
-        yield f"  {_short(name, 40)}: {_count(one['n_rows'], 'row')}, {_count(one['n_frauds'], 'fraud')}"
+        n_rows, n_frauds = _count(one["n_rows"], "row"), _count(one["n_frauds"], "fraud")
+        yield f"  {_short(name, 40)}: {n_rows}, {n_frauds}"
         caught = ", ".join(f"{label} {group['n_caught']:,}" for label, group in of.items())
         false = ", ".join(f"{label} {group['n_false_alarms']:,}" for label, group in of.items())
         yield from _wrapped(f"caught {caught}; false alarms {false}", "    ")
