@@ -41,6 +41,21 @@ def test_pictures_take_their_colours_from_the_page(html):
     assert "var(--series-1)" in pictures
 
 
+@pytest.mark.parametrize(
+    ("setting", "rule"),
+    [
+        ({}, "stored"),
+        ({"alerts_per_day": 100.0}, "alerts_per_day"),
+        ({"alerts_per_thousand": 5.0}, "alerts_per_thousand"),
+        ({"cost_per_false_alarm": 5.0}, "cost"),
+    ],
+)
+def test_the_page_opens_with_the_choice_of_the_terminal(compared, tmp_path, setting, rule):
+    compared(html=tmp_path / "report.html", **setting)
+    html = (tmp_path / "report.html").read_text()
+    assert re.findall(r'name="rule" value="(\w+)" checked', html) == [rule]
+
+
 def test_hostile_names_stay_text(compared, changed_copy, models, tmp_path):
     name = "<script>alert(1)<"
     copy = changed_copy(lambda run: run["params"]["data"].update(label="</script><b>"), name=name)
