@@ -17,7 +17,13 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline import model_folder
 from pipeline.errors import InputError
-from pipeline.tracking_server import connect, mlflow_errors, prepare_mlflow, shown_uri
+from pipeline.tracking_server import (
+    connect,
+    is_trouble_with_server,
+    mlflow_errors,
+    prepare_mlflow,
+    shown_uri,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -101,7 +107,7 @@ def download_model(name: str, uri: str, folder: Path) -> Path:
     InputError
         If there is no such model, or it is not one of Counterfoil's.
     CounterfoilError
-        If the server cannot be reached.
+        If the server cannot be reached or refuses who asks.
     """
     connect(uri)
     from mlflow.artifacts import download_artifacts
@@ -112,6 +118,8 @@ def download_model(name: str, uri: str, folder: Path) -> Path:
         try:
             download_artifacts(artifact_uri=model_uri, dst_path=str(folder))
         except (MlflowException, OSError) as error:
+            if is_trouble_with_server(error):
+                raise
             reason = str(error).rstrip(".")
             raise InputError(
                 f"MLflow at {shown_uri(uri)} has no model {model_uri}: {reason}; give the id of a "

@@ -11,17 +11,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 from pipeline.errors import CounterfoilError
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
+USERNAME, PASSWORD = "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"
 DATABASE = "mlflow.db"
 ARTIFACT_FOLDER = "mlartifacts"
 PROBE_TIMEOUT_SECONDS = 5.0
 PROBE_ATTEMPTS = 2
+PATIENT_RETRIES = "5"  # after 0, 4, 8, 16 and 32 s: a minute
 # What MLflow would do by itself: report usage to its makers, retry a lost server for minutes,
 # set up log handlers of its own, print addresses and draw progress bars. A user's own setting wins.
 ENVIRONMENT = {
@@ -38,6 +40,7 @@ ENVIRONMENT = {
 # Without it the UI opens as one for chat models.
 EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}
 NOISY_LOGGERS = ("mlflow", "alembic", "git", "urllib3")
+_answered: set[str] = set()
 
 
 def prepare_mlflow() -> None:
@@ -53,9 +56,28 @@ def prepare_mlflow() -> None:
             logger.setLevel(logging.WARNING)
 
 
+def wait_out_restarts() -> None:
+    """Let every request to a lost server be tried again for a minute; call it before connecting.
+
+    For commands that nobody watches: a server that is restarted must not cost a night.
+    """
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", PATIENT_RETRIES)
+
+
 def tracking_uri(root: Path) -> str:
-    """Return MLFLOW_TRACKING_URI, or the SQLite file of the project at `root`."""
-    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{root.resolve() / DATABASE}"
+    """Return MLFLOW_TRACKING_URI, or the SQLite file of the project at `root`.
+
+    A user and password in the address of a server move to MLflow's variables for them, since
+    its errors and warnings repeat the address.
+    """
+    uri = os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{root.resolve() / DATABASE}"
+    if not uri.startswith(("http://", "https://")) or shown_uri(uri) == uri:
+        return uri
+    parts = urlsplit(uri)
+    os.environ[USERNAME] = unquote(parts.username or "")
+    os.environ[PASSWORD] = unquote(parts.password or "")
+    os.environ["MLFLOW_TRACKING_URI"] = shown_uri(uri)
+    return shown_uri(uri)
 
 
 def shown_uri(uri: str) -> str:
@@ -69,14 +91,18 @@ def shown_uri(uri: str) -> str:
 def connect(uri: str) -> MlflowClient:
     """Return a client of the tracking server.
 
+    One that has answered this process before is not asked again whether it is there: should it be
+    away for a moment now, the retries of MLflow's requests wait for it.
+
     Raises
     ------
     CounterfoilError
         If the server does not answer within about ten seconds, or the store cannot be opened.
     """
     prepare_mlflow()
-    if uri.startswith(("http://", "https://")):
+    if uri.startswith(("http://", "https://")) and uri not in _answered:
         _probe(uri)
+        _answered.add(uri)
     with mlflow_errors(uri):
         from mlflow import MlflowClient
 
@@ -122,11 +148,52 @@ def mlflow_errors(uri: str) -> Iterator[None]:
     try:
         yield
     except (MlflowException, SQLAlchemyError, OSError) as error:
+        refused = _refusal(error, uri)
+        if refused is not None:
+            raise CounterfoilError(refused) from error
         reason = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
         raise CounterfoilError(
             f"MLflow at {shown_uri(uri)} failed: {reason}; check the server and "
             "MLFLOW_TRACKING_URI (unset, runs are kept in mlflow.db beside params.yaml)"
         ) from error
+
+
+def is_trouble_with_server(error: Exception) -> bool:
+    """Whether an error of MLflow's says that the server is lost or refuses who asks."""
+    from requests import RequestException
+
+    if _http_status(error) in (401, 403):
+        return True
+    return any(
+        isinstance(found, RequestException) and found.response is None
+        for found in (error, error.__cause__, error.__context__)
+    )
+
+
+def _refusal(error: Exception, uri: str) -> str | None:
+    """Return what to say if the server refuses a name, a password or a permission."""
+    status, user = _http_status(error), os.environ.get(USERNAME)
+    if status == 401:
+        who = f"the name or password of {user!r}" if user else "requests without a name"
+        return (
+            f"the MLflow server at {shown_uri(uri)} refuses {who} (401); set {USERNAME} and "
+            f"{PASSWORD}"
+        )
+    if status == 403:
+        return (
+            f"the MLflow server at {shown_uri(uri)} does not permit {user!r} to do this (403): "
+            f"{str(error).splitlines()[0]}; let an admin of the server grant it"
+        )
+    return None
+
+
+def _http_status(error: Exception) -> int | None:
+    """Return the status that a server answered with, where an error of MLflow's knows it."""
+    from mlflow.exceptions import MlflowException
+
+    if isinstance(error, MlflowException):
+        return int(error.get_http_status_code())
+    return getattr(getattr(error, "response", None), "status_code", None)
 
 
 def _artifacts_of(uri: str, root: Path) -> str | None:

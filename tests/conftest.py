@@ -84,7 +84,9 @@ def server(tmp_path, mlflow_database):
 @pytest.fixture(autouse=True)
 def no_tracking_server(monkeypatch):
     """Keep every test away from the tracking server of whoever runs the tests."""
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    for name in ("URI", "USERNAME", "PASSWORD"):
+        monkeypatch.setenv(f"MLFLOW_TRACKING_{name}", "")  # so that what a test sets is undone
+        monkeypatch.delenv(f"MLFLOW_TRACKING_{name}")
 
 
 @pytest.fixture(scope="session")
