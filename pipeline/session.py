@@ -106,6 +106,11 @@ class Session:
         if kind is None and self._trouble is not None and self.ends_run:
             raise self._trouble
 
+    def raise_trouble(self) -> None:
+        """Raise what MLflow has refused so far, for work that is of no use without its record."""
+        if self._trouble is not None:
+            raise self._trouble
+
     def _end_run(self) -> None:
         """End the tracked run; one whose record has gaps has failed."""
         if self._tracked_run is None:

@@ -201,21 +201,24 @@ class PipelineRun:
     def finish(self, status: Status = "FINISHED") -> None:
         """End the run: send what waits, stop sampling, set its status, forget the marker.
 
+        The marker stays where the status cannot be set, so that the next process ends the run.
+
         Raises
         ------
         CounterfoilError
             If MLflow did not take everything; the status is FAILED where it can still be set.
         """
-        self._marker.unlink(missing_ok=True)
         try:
             self._leave()
             with mlflow_errors(self.uri):
                 self.buffer.set_tags(self.run_id, lock_tags(self._root))
         except BaseException:
-            self._terminate(self.run_id, "FAILED")
+            if self._terminate(self.run_id, "FAILED"):
+                self._marker.unlink(missing_ok=True)
             raise
         with mlflow_errors(self.uri):
             self.client.set_terminated(self.run_id, status)
+        self._marker.unlink(missing_ok=True)
 
     def _give_up(self, status: Status) -> None:
         """End the run after an error; trouble with MLflow must not hide that error."""
@@ -341,7 +344,7 @@ class PipelineRun:
         if self._is_running(run_id):
             self.client.set_terminated(run_id, "KILLED")
 
-    def _terminate(self, run_id: str, status: Status) -> None:
+    def _terminate(self, run_id: str, status: Status) -> bool:
         """Set the status of a run where MLflow lets us; never hide what went wrong before."""
         from mlflow.exceptions import MlflowException
 
@@ -349,3 +352,5 @@ class PipelineRun:
             self.client.set_terminated(run_id, status)
         except (MlflowException, OSError) as error:
             logger.warning("MLflow does not take the status %s of %s: %s", status, run_id, error)
+            return False
+        return True

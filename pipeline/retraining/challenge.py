@@ -77,6 +77,8 @@ def train(window: pd.DataFrame, content: Mapping[str, Any], folder: Path, home: 
     ------
     InputError
         If the window cannot be split: too few frauds, a single class.
+    CounterfoilError
+        If MLflow is lost for longer than its requests are tried again.
     """
     folder.mkdir(parents=True, exist_ok=True)
     artifacts = Artifacts(folder / "artifacts")
@@ -88,6 +90,7 @@ def train(window: pd.DataFrame, content: Mapping[str, Any], folder: Path, home: 
         with session:
             for stage in STAGES:
                 session.run_stage(stage)
+                session.raise_trouble()  # only a model with a whole record can be registered
             run_id = session.run_id
         if run_id is None:
             raise CounterfoilError("the challenger has no MLflow run to register")

@@ -22,7 +22,12 @@ from pipeline.retraining.state import State
 from pipeline.retraining.window import labelled_window
 from pipeline.run import RunRequest, resolve_params
 from pipeline.tracking_registry import CHALLENGER, Registry
-from pipeline.tracking_server import connect, find_or_create_experiment, tracking_uri
+from pipeline.tracking_server import (
+    connect,
+    find_or_create_experiment,
+    tracking_uri,
+    wait_out_restarts,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -103,6 +108,7 @@ def retrain(request: RetrainRequest) -> Report:
         RunRequest(folder=request.folder, presets=request.presets, assignments=request.assignments)
     )
     params = check_params(content)
+    wait_out_restarts()
     home = request.folder.resolve()
     state = State(request.state.resolve())
     with state.alone():

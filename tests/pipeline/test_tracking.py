@@ -359,6 +359,33 @@ def test_metrics_that_a_lost_server_did_not_take_are_sent_later_or_reported(proj
         assert curve(run, tracker.run_id, "loss") == [(0, 2.0), (1, 1.0)]
 
 
+def test_a_run_whose_end_a_lost_server_missed_is_ended_by_the_next_process(project, monkeypatch):
+    project.ingest("ab" * 32)
+    run = project.open()
+    with run.stage("vae") as tracker:
+        tracker.log_metrics({"loss": 1.0}, 0)
+    run.log_stage("vae", project.folder("vae", vae_dot_json="{}"), StageResult())
+
+    def refuse(*arguments, **options):
+        raise ConnectionError("gone")
+
+    with monkeypatch.context() as lost:
+        lost.setattr(run.client, "set_terminated", refuse)
+        lost.setattr(run.client, "log_batch", refuse)
+        tracker.log_metrics({"loss": 1.0}, 1)
+        with pytest.raises(CounterfoilError, match="did not take"):
+            run.finish("FAILED")
+    assert project.marker().exists()
+    with project.open() as again:
+        assert again.run_id == run.run_id
+        with again.stage("vae"):
+            pass
+        again.finish()
+    assert again.client.get_run(run.run_id).info.status == "KILLED"
+    assert again.client.get_run(again.run_id).info.status == "FINISHED"
+    assert not project.marker().exists()
+
+
 def test_mlflow_says_nothing_on_the_terminal(mlflow_database):
     """Not even when it makes a database, with a log that shows everything from INFO."""
     assert mlflow_database.path.is_file()
