@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.comparing.charts import charts
 from pipeline.comparing.differences import most_drifted
 from pipeline.comparing.text import FIGURES, number, probability, setting_in_words, signed
-from pipeline.version import version
+from pipeline.report_page import TEMPLATES, render
 
 if TYPE_CHECKING:
     from pipeline.comparing.candidates import Candidate
     from pipeline.comparing.shared_rows import SharedRows
 
-TEMPLATES = Path(__file__).parents[1] / "templates"
 TEMPLATE = "compare.html.jinja"
 SLICE_TITLES = {"amount": "By amount", "time": "By time"}
 
@@ -31,23 +29,17 @@ def page(content: Mapping[str, Any], candidates: Sequence[Candidate], rows: Shar
     rows : SharedRows
         For the curves, which the content does not hold.
     """
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True,
-    )  # fmt: skip
-    environment.globals |= {"number": number, "signed": signed, "probability": probability}
-    return environment.get_template(TEMPLATE).render(
+    return render(
+        TEMPLATE,
+        ("report.css", "compare.css"),
+        {"number": number, "signed": signed, "probability": probability},
         content=content,
         charts=charts(content, candidates, rows),
-        css=(TEMPLATES / "compare.css").read_text(encoding="utf-8"),
         script=(TEMPLATES / "compare.js").read_text(encoding="utf-8"),
         figure_titles={name: FIGURES[name] for name in FIGURES if name in content["figures"]},
         slice_titles=SLICE_TITLES,
         setting_words=setting_in_words(content["setting"]),
         drifted=[{**one, "most": most_drifted(one["inputs"] or {})} for one in content["drift"]],
-        version=version(),
         checked=_checked(content["setting"]),
         default_alerts_per_day=_default_alerts(content),
     )

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-WIDTH = 80
+from pipeline.narrow_text import WIDTH, shortened, wrapped
+
 ABSENT = "-"
 FIGURES = {
     "average_precision": "average precision",
@@ -28,7 +28,7 @@ def as_text(content: Mapping[str, Any]) -> str:
 
 
 def _lines(content: Mapping[str, Any]) -> Iterator[str]:
-    yield from _wrapped(content["answer"])
+    yield from wrapped(content["answer"])
     yield ""
     yield from _models(content)
     yield ""
@@ -54,13 +54,13 @@ def _lines(content: Mapping[str, Any]) -> Iterator[str]:
 
 def _models(content: Mapping[str, Any]) -> Iterator[str]:
     for run in content["runs"]:
-        yield f"{run['label']}  {_short(run['name'], WIDTH - 3)}"
+        yield f"{run['label']}  {shortened(run['name'], WIDTH - 3)}"
         facts = [f"threshold {run['threshold']:.4g} ({run['rule']})"]
         if run["n_members"]:
             facts.append(f"{run['n_members']} members, epoch {run['chosen_epoch']}")
         if run["augmentation"]:
             facts.append(f"augmentation {run['augmentation']['method']}")
-        yield "   " + _short("; ".join(facts), WIDTH - 3)
+        yield "   " + shortened("; ".join(facts), WIDTH - 3)
 
 
 def _rows(content: Mapping[str, Any]) -> Iterator[str]:
@@ -68,7 +68,7 @@ def _rows(content: Mapping[str, Any]) -> Iterator[str]:
     where = "test rows" if rows["rescored"] is None else f"rows of {rows['rescored']}, scored anew"
     weighted = f", weighted to {rows['prevalence']:.3%} frauds" if rows["is_weighted"] else ""
     line = f"On the same {rows['n_rows']:,} {where}, {rows['n_frauds']:,} frauds{weighted}."
-    yield from _wrapped(
+    yield from wrapped(
         f"{line} Intervals: 95 %, paired bootstrap. P: probability of being better than "
         f"{content['runs'][0]['label']}."
     )
@@ -135,28 +135,28 @@ def setting_in_words(setting: Mapping[str, Any]) -> str:
 
 
 def _groups(part: Mapping[str, Any]) -> Iterator[str]:
-    yield f"by {_short(part['by'], WIDTH - 3)}"
+    yield f"by {shortened(part['by'], WIDTH - 3)}"
     figures = part["figures"]
     for position, name in enumerate(part["groups"]):
         of = {label: groups[position] for label, groups in figures.items()}
         one = next(iter(of.values()))
         n_rows, n_frauds = _count(one["n_rows"], "row"), _count(one["n_frauds"], "fraud")
-        yield f"  {_short(name, 40)}: {n_rows}, {n_frauds}"
+        yield f"  {shortened(name, 40)}: {n_rows}, {n_frauds}"
         caught = ", ".join(f"{label} {group['n_caught']:,}" for label, group in of.items())
         false = ", ".join(f"{label} {group['n_false_alarms']:,}" for label, group in of.items())
-        yield from _wrapped(f"caught {caught}; false alarms {false}", "    ")
+        yield from wrapped(f"caught {caught}; false alarms {false}", "    ")
 
 
 def _reasons(found: Mapping[str, Any]) -> Iterator[str]:
     yield "inputs that the reasons of alerts name most, with the share of those alerts"
     for label, of in found["by_model"].items():
         named = ", ".join(
-            f"{_short(one['name'], 40)} {one['n_alerts'] / of['n_alerts']:.0%}"
+            f"{shortened(one['name'], 40)} {one['n_alerts'] / of['n_alerts']:.0%}"
             for one in of["inputs"]
         )
-        yield from _wrapped(f"{label}  {_count(of['n_alerts'], 'alert')}: {named or 'none'}", "  ")
+        yield from wrapped(f"{label}  {_count(of['n_alerts'], 'alert')}: {named or 'none'}", "  ")
     differ = found["disagreements"]
-    yield from _wrapped(
+    yield from wrapped(
         f"alerted by some models only: {_count(differ['n_rows'], 'row')}, of them "
         f"{_count(differ['n_frauds'], 'fraud')}; --html and --json list them",
         "  ",
@@ -172,7 +172,7 @@ def _what_differs(content: Mapping[str, Any]) -> Iterator[str]:
     yield "parameters that differ" if params else "all known parameters are equal"
     for one in params:
         values = ", ".join(f"{label}: {value}" for label, value in one["values"].items())
-        yield "  " + _short(f"{one['key']}  {values}", WIDTH - 2)
+        yield "  " + shortened(f"{one['key']}  {values}", WIDTH - 2)
 
 
 def number(value: float, name: str) -> str:
@@ -193,18 +193,3 @@ def probability(one: Mapping[str, Any], name: str) -> str:
     better = one["probability_better"]
     better = 1 - better if name in LESS_IS_BETTER else better
     return f"{better:.0%}"
-
-
-def _wrapped(text: str, indent: str = "") -> list[str]:
-    """Break into lines, but never between a number and its sign."""
-    lines = textwrap.wrap(
-        text.replace(" %", "\N{NO-BREAK SPACE}%"),
-        WIDTH,
-        initial_indent=indent,
-        subsequent_indent=indent,
-    )
-    return [line.replace("\N{NO-BREAK SPACE}", " ") for line in lines]
-
-
-def _short(text: str, width: int) -> str:
-    return text if len(text) <= width else text[: width - 3] + "..."
