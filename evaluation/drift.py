@@ -1,8 +1,13 @@
-"""How far a distribution has moved: the population stability index."""
+"""How far a distribution has moved: the population stability index, with its interval."""
+
+from typing import NamedTuple
 
 import numpy as np
+from scipy.optimize import brentq
+from scipy.special import chndtr, ndtri
 
 N_BINS = 10
+MANY_STEPS = 1e4  # of an index in units of chance; from there on its root is as good as normal
 SMALLEST_SHARE = 1e-4  # an empty bin counts as this much, which keeps the index finite
 
 
@@ -79,13 +84,121 @@ def psi_of_samples(expected, actual):
     -------
     float, at least 0
     """
-    expected = np.asarray(expected, dtype=np.float64)
-    edges = np.unique(np.quantile(expected, np.linspace(0, 1, N_BINS + 1)[1:-1]))
-    counts = [
-        np.bincount(np.searchsorted(edges, values, "right"), minlength=len(edges) + 1)
-        for values in (expected, actual)
-    ]
-    return population_stability_index(*counts)
+    return population_stability_index(*counts_beside_samples(expected, actual))
+
+
+class Index(NamedTuple):
+    """Population stability index of two samples with its interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+def index_of_counts(expected, actual, *, n_expected=None, level=0.95):
+    """Population stability index of two samples with what chance can do to it.
+
+    With shares that differ little the index is (1/n + 1/m) times a chi-squared variable, with as
+    many degrees of freedom as bins less one, and not centred where the shares do differ
+    (Yurdakul and Naranjo 2020). The interval holds every index for which the one found is no
+    surprise; its lower end is 0 where chance alone explains it.
+
+    Parameters
+    ----------
+    expected, actual : array-like of shape (n_bins,)
+        Rows by bin; those of `expected` may be shares if `n_expected` is given.
+    n_expected : float or None
+        Rows behind `expected`; None: its sum.
+    level : float in (0, 1)
+        Coverage.
+
+    Returns
+    -------
+    Index
+    """
+    expected, actual = (np.asarray(bins, dtype=np.float64) for bins in (expected, actual))
+    value = population_stability_index(expected, actual)
+    n_bins = int(np.sum((expected > 0) | (actual > 0)))
+    if n_bins < 2:
+        return Index(value, 0.0, value)
+    chance = 1 / (expected.sum() if n_expected is None else n_expected) + 1 / actual.sum()
+    low, high = (
+        chance * _noncentrality(value / chance, n_bins - 1, tail)
+        for tail in ((1 + level) / 2, (1 - level) / 2)
+    )
+    return Index(value, float(low), float(max(high, value)))
+
+
+def counts_beside_quantiles(quantiles, values):
+    """Shares of a column known by its quantiles, and counts of new values, by the same bins.
+
+    Bins are the deciles of the column, those that coincide taken as one.
+
+    Parameters
+    ----------
+    quantiles : array-like of shape (n_quantiles,)
+        At equal steps from 0 to 1, rising.
+    values : array-like of shape (n,)
+
+    Returns
+    -------
+    expected, actual : ndarray of shape (n_bins,)
+        Shares and counts. An edge belongs to the bin below it.
+    """
+    quantiles, values = (np.asarray(a, dtype=np.float64) for a in (quantiles, values))
+    levels = np.linspace(0, 1, len(quantiles))
+    edges = np.unique(np.interp(np.linspace(0, 1, N_BINS + 1)[1:-1], levels, quantiles))
+    places = np.searchsorted(edges, values, "left")
+    return _between(quantiles, edges), np.bincount(places, minlength=len(edges) + 1)
+
+
+def counts_beside_samples(expected, actual, weight=None):
+    """Weights of two samples by the deciles of the first.
+
+    Parameters
+    ----------
+    expected : array-like of shape (n,)
+    actual : array-like of shape (m,)
+    weight : array-like of shape (n,) or None
+        Transactions that each of `expected` stands for.
+
+    Returns
+    -------
+    expected, actual : ndarray of shape (n_bins,)
+        An edge belongs to the bin above it.
+    """
+    expected, actual = (np.asarray(a, dtype=np.float64) for a in (expected, actual))
+    steps = np.linspace(0, 1, N_BINS + 1)[1:-1]
+    if weight is None:
+        edges = np.unique(np.quantile(expected, steps))
+    else:
+        edges = np.unique(np.quantile(expected, steps, weights=weight, method="inverted_cdf"))
+    return tuple(
+        np.bincount(np.searchsorted(edges, values, "right"), of, minlength=len(edges) + 1)
+        for values, of in ((expected, weight), (actual, None))
+    )
+
+
+def effective_size(weight):
+    """Rows of equal weight that say as much: (sum w)^2 / sum w^2 (Kish 1965).
+
+    Examples
+    --------
+    >>> float(effective_size(np.array([2.0, 2.0, 2.0])))
+    3.0
+    """
+    weight = np.asarray(weight, dtype=np.float64)
+    return weight.sum() ** 2 / np.sum(weight**2)
+
+
+def _noncentrality(found, degrees, tail):
+    """Noncentrality at which a chi-squared variable lies below `found` with probability `tail`."""
+    if chndtr(found, degrees, 0.0) <= tail:
+        return 0.0
+    if found > MANY_STEPS:
+        return max(float(np.sqrt(found - degrees) - ndtri(tail)) ** 2, 0.0)
+    highest = (np.sqrt(found) + 10) ** 2
+    return float(brentq(lambda nc: chndtr(found, degrees, nc) - tail, 0.0, highest))
 
 
 def _between(quantiles, edges):

@@ -135,6 +135,32 @@ def compare_models(
     }
 
 
+def resampled_figures(
+    y_true, score, threshold, sample_weight=None, *, alert_budget=100, fpr=0.001, n_resamples, rng
+):
+    """Figures of one model on its rows and on every resample of them.
+
+    Parameters
+    ----------
+    y_true, score, threshold, sample_weight, alert_budget, fpr, n_resamples, rng
+        As of `compare_models`, for one model.
+
+    Returns
+    -------
+    dict of str to ndarray of shape (1 + n_resamples,)
+        The first is the figure of the rows themselves.
+    """
+    y_true, score, weight = check_scored_rows(y_true, score, sample_weight)
+    check_both_classes(y_true)
+    is_fraud = y_true == 1
+    weights = [_one_weight(weight[rows]) for rows in (is_fraud, ~is_fraud)]
+    model = _Model.of(score, is_fraud, threshold)
+    fraud_counts, (genuine_counts,) = _resample([model], int(is_fraud.sum()), n_resamples, rng)
+    budget = min(alert_budget, float(weight.sum()))
+    caught = _Caught(model, fraud_counts, genuine_counts)
+    return _figures(caught, *weights, budget=budget, fpr=fpr, money=None)
+
+
 class _Model(NamedTuple):
     """Where the rows of a model lie among its boundaries: fraud scores and threshold, rising.
 
@@ -257,7 +283,7 @@ def _frauds_within(caught, frauds, alerts, genuine_weight, budget):
 
 def _compare(values, level, n_frauds, *, is_symmetric):
     estimate, resampled = values[0], values[1:]
-    reach = _reach(level, n_frauds)
+    reach = expanded_reach(level, n_frauds)
     ends = [ndtr(-reach), ndtr(reach)]
     difference = resampled - resampled[:, :1]
     if is_symmetric:
@@ -292,7 +318,7 @@ def _widening(differences, level):
     return max(1.0, float(largest / ndtri((1 + level) / 2)))
 
 
-def _reach(level, n):
+def expanded_reach(level, n):
     """Standard deviations to either side, with the expansion for n draws (Hesterberg 2015)."""
     if n < 2:
         return float(ndtri((1 + level) / 2))

@@ -6,6 +6,7 @@ from evaluation.plots.comparison import (
     plot_recall_at_fpr,
     recall_by_false_positive_rate,
 )
+from evaluation.plots.monitoring import plot_indices, plot_score_shares
 from evaluation.plots.results import (
     calibration_numbers,
     plot_calibration,
@@ -45,6 +46,7 @@ __all__ = [
     "plot_differences",
     "plot_f1_curves",
     "plot_fidelity",
+    "plot_indices",
     "plot_losses",
     "plot_metric_by_epoch",
     "plot_nearest_distances",
@@ -52,6 +54,7 @@ __all__ = [
     "plot_real_and_synthetic",
     "plot_recall_at_fpr",
     "plot_reconstruction",
+    "plot_score_shares",
     "precision_recall_numbers",
     "real_and_synthetic_numbers",
     "recall_by_false_positive_rate",
