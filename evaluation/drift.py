@@ -7,6 +7,7 @@ from scipy.optimize import brentq
 from scipy.special import chndtr, ndtri
 
 N_BINS = 10
+SMALLEST_BIN = 0.05  # of a column known by its quantiles
 MANY_STEPS = 1e4  # of an index in units of chance; from there on its root is as good as normal
 SMALLEST_SHARE = 1e-4  # an empty bin counts as this much, which keeps the index finite
 
@@ -132,7 +133,8 @@ def index_of_counts(expected, actual, *, n_expected=None, level=0.95):
 def counts_beside_quantiles(quantiles, values):
     """Shares of a column known by its quantiles, and counts of new values, by the same bins.
 
-    Bins are the deciles of the column, those that coincide taken as one.
+    Bins are the deciles of the column, those that coincide taken as one, and so are those of less
+    than 5 %: beside a value that is repeated often, quantiles know shares to one step only.
 
     Parameters
     ----------
@@ -148,6 +150,7 @@ def counts_beside_quantiles(quantiles, values):
     quantiles, values = (np.asarray(a, dtype=np.float64) for a in (quantiles, values))
     levels = np.linspace(0, 1, len(quantiles))
     edges = np.unique(np.interp(np.linspace(0, 1, N_BINS + 1)[1:-1], levels, quantiles))
+    edges = _worth_a_bin(edges, np.cumsum(_between(quantiles, edges)))
     places = np.searchsorted(edges, values, "left")
     return _between(quantiles, edges), np.bincount(places, minlength=len(edges) + 1)
 
@@ -199,6 +202,16 @@ def _noncentrality(found, degrees, tail):
         return max(float(np.sqrt(found - degrees) - ndtri(tail)) ** 2, 0.0)
     highest = (np.sqrt(found) + 10) ** 2
     return float(brentq(lambda nc: chndtr(found, degrees, nc) - tail, 0.0, highest))
+
+
+def _worth_a_bin(edges, up_to):
+    """Edges that leave at least `SMALLEST_BIN` to either side, and between two of them."""
+    kept, last = [], 0.0
+    for edge, reached in zip(edges, up_to, strict=False):
+        if min(reached - last, 1 - reached) >= SMALLEST_BIN:
+            kept.append(edge)
+            last = reached
+    return np.array(kept)
 
 
 def _between(quantiles, edges):

@@ -59,8 +59,8 @@ def plot_score_shares(shares, edges, ax):
         seen = np.where(share > 0, np.maximum(share, SMALLEST_SHARE), np.nan)
         ax.plot(seen, color=method_colour(index), label=name, marker="os"[index % 2],
                 markersize=5, linewidth=1.4)  # fmt: skip
-    names = ["0", *(f"{edge:g}" for edge in edges)]
-    ax.set_xticks(range(len(names)), names)
+    names = ["0", *(f"{edge:.5f}".rstrip("0") for edge in edges)]
+    ax.set_xticks(range(len(names)), names, fontsize="small")
     ax.set(yscale="log", ylim=(SMALLEST_SHARE / 2, 2), xlabel="Score from", ylabel="Share of rows")
     ax.yaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{100 * share:g} %"))
     add_grid(ax)

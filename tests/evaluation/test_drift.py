@@ -2,8 +2,13 @@
 
 import numpy as np
 import pytest
+from scipy.stats import norm
 
 from evaluation.drift import (
+    counts_beside_quantiles,
+    counts_beside_samples,
+    effective_size,
+    index_of_counts,
     population_stability_index,
     psi_of_counts,
     psi_of_quantiles,
@@ -49,3 +54,57 @@ def test_a_column_that_is_mostly_one_value():
     assert psi_of_quantiles(zeros, zeros) == pytest.approx(0, abs=1e-12)
     assert psi_of_quantiles(zeros, more) > 0.25
     assert psi_of_quantiles(np.zeros(101), np.zeros(101)) == pytest.approx(0, abs=1e-12)
+
+
+def normal_shares(shift):
+    """Shares of a shifted standard normal between the deciles of an unshifted one."""
+    edges = norm.ppf(np.arange(1, 10) / 10)
+    return np.diff(np.concatenate([[0], norm.cdf(edges - shift), [1]]))
+
+
+@pytest.mark.parametrize("shift", [0.0, 0.3, 0.5])
+def test_the_interval_holds_the_true_index(shift):
+    rng = np.random.default_rng(0)
+    shares, deciles = normal_shares(shift), np.full(10, 0.1)
+    true = population_stability_index(deciles, shares)
+    found = [
+        index_of_counts(rng.multinomial(5_000, deciles), rng.multinomial(800, shares))
+        for _ in range(400)
+    ]
+    assert np.mean([one.low > true for one in found]) <= 0.05
+    assert np.mean([one.high < true for one in found]) <= 0.05
+    if shift == 0.5:  # a quarter: seen for certain with so many rows
+        assert all(one.low > 0.05 for one in found)
+
+
+def test_the_interval_of_a_huge_sample_is_narrow_and_whole():
+    one = index_of_counts([1e6] * 10, [5e6] * 5 + [1.0] * 5)
+    assert one.low < one.value < one.high
+    assert one.high - one.low < 0.01
+    assert index_of_counts([7], [9]) == (0.0, 0.0, 0.0)
+
+
+def test_counts_beside_quantiles_are_those_beside_the_samples():
+    rng = np.random.default_rng(1)
+    old, new = rng.normal(size=10_000), rng.normal(0.5, 1, 2_000)
+    shares, counts = counts_beside_quantiles(np.quantile(old, LEVELS), new)
+    np.testing.assert_allclose(shares, 0.1, atol=1e-3)
+    assert counts.sum() == 2_000
+    np.testing.assert_allclose(counts, counts_beside_samples(old, new)[1], atol=1)
+
+
+@pytest.mark.parametrize("top", [0.6, 0.95])
+def test_ties_on_an_edge_fall_into_the_same_bin_on_both_sides(top):
+    rng = np.random.default_rng(2)
+    old, new = (np.where(rng.random(20_000) < top, 0.0, rng.random(20_000)) for _ in range(2))
+    shares, counts = counts_beside_quantiles(np.quantile(old, LEVELS), new)
+    assert population_stability_index(shares, counts) < 0.005
+
+
+def test_weighted_rows_stand_for_their_transactions():
+    old, new = np.arange(100.0), np.arange(100.0)
+    weight = np.where(old < 50, 9.0, 1.0)
+    repeated = np.repeat(old, weight.astype(int))
+    weighted = counts_beside_samples(old, new, weight)
+    np.testing.assert_allclose(weighted[0], counts_beside_samples(repeated, new)[0], atol=9)
+    assert effective_size(weight) == pytest.approx(500**2 / (50 * 81 + 50))
