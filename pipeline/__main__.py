@@ -12,6 +12,7 @@ import click
 
 from pipeline.commands.comparing import compare
 from pipeline.commands.logging_options import OUR_PACKAGES
+from pipeline.commands.monitoring import monitor
 from pipeline.commands.retraining import history, promote, retrain, rollback
 from pipeline.commands.running import run, simulate, stage
 from pipeline.commands.scoring import approve, card, score, threshold
@@ -46,7 +47,7 @@ def cli() -> None:
 
 
 for command in (
-    run, stage, simulate, score, compare, threshold, card, approve,
+    run, stage, simulate, score, compare, monitor, threshold, card, approve,
     retrain, history, promote, rollback,
 ):  # fmt: skip
     cli.add_command(command)

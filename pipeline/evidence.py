@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
 FOLDER = "evidence"
 ROWS, EPOCHS, INPUTS, RUN = "rows.parquet", "epochs.csv", "inputs.json", "run.json"
-# Where and how fast a run was made says nothing about its model.
-PARAMS_LEFT_OUT = {"device", "retrain", "tracking"}
+# Where and how fast a run was made, and how its model is watched, says nothing about the model.
+PARAMS_LEFT_OUT = {"device", "monitor", "retrain", "tracking"}
 N_QUANTILES = 101
 
 
@@ -178,7 +178,7 @@ def read_evidence(model: Path) -> Evidence:
     if not (folder / RUN).is_file():
         raise InputError(
             f"{model} holds no evidence: it was packaged by an earlier version of Counterfoil; "
-            "run the stage evaluate again, or rescore all models with --on DATA"
+            "run the stage evaluate again (compare can also rescore all models with --on DATA)"
         )
     return Evidence(
         rows=pd.read_parquet(folder / ROWS),

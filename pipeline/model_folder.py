@@ -87,7 +87,7 @@ class FraudModel:
         import numpy as np
         import pandas as pd
 
-        inputs = self._inputs(transactions)
+        inputs = self.checked_inputs(transactions)
         passes = [
             self._score(inputs.iloc[start : start + ROWS_PER_PASS])
             for start in range(0, len(inputs), ROWS_PER_PASS)
@@ -101,7 +101,20 @@ class FraudModel:
 
         float32 ndarray of shape (n_rows, n_scaled)
         """
-        return self._scale(self._inputs(transactions))
+        return self._scale(self.checked_inputs(transactions))
+
+    def checked_inputs(self, transactions: pd.DataFrame) -> pd.DataFrame:
+        """Return the model's columns, in the types of `ingest`; errors as of `predict`."""
+        from features.row_checks import check_rows
+
+        _check_names([str(name) for name in transactions.columns], self.schema.inputs)
+        inputs = list(self.schema.inputs)
+        # The checks are those of `ingest`, which want a label; nobody has one when scoring.
+        unlabelled = replace(self.schema, time=None, label=NO_LABEL)
+        table, problems = check_rows(transactions[inputs].assign(**{NO_LABEL: 0}), unlabelled)
+        if problems:
+            raise InputError(_describe(problems))
+        return table[inputs]
 
     def _scale(self, inputs: pd.DataFrame) -> np.ndarray:
         import numpy as np
@@ -115,19 +128,6 @@ class FraudModel:
         raw = self.classifier.predict_proba(self._scale(inputs))[:, fraud_column]
         score: np.ndarray = self.calibration.apply(raw)
         return score
-
-    def _inputs(self, transactions: pd.DataFrame) -> pd.DataFrame:
-        """Return the model's columns, checked and in the types that `ingest` gives them."""
-        from features.row_checks import check_rows
-
-        _check_names([str(name) for name in transactions.columns], self.schema.inputs)
-        inputs = list(self.schema.inputs)
-        # The checks are those of `ingest`, which want a label; nobody has one when scoring.
-        unlabelled = replace(self.schema, time=None, label=NO_LABEL)
-        table, problems = check_rows(transactions[inputs].assign(**{NO_LABEL: 0}), unlabelled)
-        if problems:
-            raise InputError(_describe(problems))
-        return table[inputs]
 
 
 def save(

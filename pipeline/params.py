@@ -264,6 +264,17 @@ class TrackingParams(Section):
     system_metrics: bool
 
 
+class MonitorParams(Section):
+    """`monitor`: limits beyond which new data end `counterfoil monitor` with code 3."""
+
+    psi: Positive | None
+    classifier_auc: Annotated[float, Field(ge=0.5, lt=1)] | None
+    alert_share_ratio: Annotated[float, Field(ge=1, allow_inf_nan=False)] | None
+    f1_decay: Rate | None
+    n_resamples: Annotated[int, Field(ge=100)]
+    seed: Seed
+
+
 class Params(Section):
     """The whole of params.yaml."""
 
@@ -280,6 +291,7 @@ class Params(Section):
     evaluate: EvaluateParams
     retrain: RetrainParams
     tracking: TrackingParams
+    monitor: MonitorParams
 
     @model_validator(mode="after")
     def _match_loss_to_scaling(self) -> Params:

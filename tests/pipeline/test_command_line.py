@@ -28,7 +28,7 @@ def test_help_is_quick_and_imports_nothing_heavy(in_fresh_process):
     started = time.perf_counter()
     result = counterfoil("--help")
     assert time.perf_counter() - started < 5  # well under a second on a machine at rest
-    for command in ("run", "simulate", "score", "threshold"):
+    for command in ("run", "simulate", "score", "threshold", "monitor"):
         assert f"\n  {command} " in result.stdout
 
 
@@ -71,6 +71,12 @@ def test_version_is_that_of_the_project():
         (["threshold", "data", "--value", "nan"], "nan is not a finite number"),
         (["threshold", "data", "--value", "1.5"], "1.5 is not in the range 0<=x<=1"),
         (["threshold", "data", "--cost-per-missed-unit", "1"], "needs --cost-per-false-alarm"),
+        (["monitor"], "Missing option '--data'"),
+        (["monitor", "--data", "data", "--model", "data"], "data holds no packaged model"),
+        (["monitor", "--data", "data", "-S", "monitor.pis=1"], "did you mean monitor.psi"),
+        (["monitor", "--data", "data", "--html", "no/x.html"], "the folder no does not exist"),
+        (["monitor", "--data", "data"], "counterfoil@champion is no folder, no run id"),
+        (["monitor", "--data", "data", "--model", "champion"], "counterfoil@champion is no folder"),
         (["threshold", "data", "--reason", "x"], "--reason and --out need a rule, such as"),
     ],
 )

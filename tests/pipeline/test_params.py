@@ -135,6 +135,11 @@ def test_misspelt_override_names_the_likely_key():
             "evaluate.threshold: alerts_per_day needs data.time, got null; name the column",
         ),
         ({"evaluate__threshold_value": 0.1}, "evaluate: threshold_value must be null for .*f1"),
+        ({"monitor__psi": 0.0}, "monitor.psi: .* greater than 0, got 0"),
+        ({"monitor__classifier_auc": 0.4}, "monitor.classifier_auc: .*0.5, got 0.4"),
+        ({"monitor__alert_share_ratio": 0.5}, "monitor.alert_share_ratio: .*1, got 0.5"),
+        ({"monitor__f1_decay": -0.1}, "monitor.f1_decay: .*0, got -0.1"),
+        ({"monitor__n_resamples": None}, "monitor.n_resamples: .*integer, got None"),
         ({"evaluate__prevalence": 1.0}, "evaluate.prevalence: .* less than 1, got 1.0"),
     ],
 )
