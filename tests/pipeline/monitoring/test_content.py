@@ -119,7 +119,7 @@ def test_decay_and_fewer_alerts_are_found():
     assert ratio["high"] < ratio["bound"]
 
 
-@pytest.mark.parametrize(("n_rows", "state"), [(1_500, "exceeded"), (60, "could be chance")])
+@pytest.mark.parametrize(("n_rows", "state"), [(4_000, "exceeded"), (60, "could be chance")])
 def test_twice_as_many_alerts_are_found_where_there_are_enough(n_rows, state):
     rng = np.random.default_rng(5)
     model, evidence, _ = small_world(rng)
