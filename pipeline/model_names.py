@@ -13,6 +13,8 @@ from pipeline.errors import InputError
 
 RUN_ID = re.compile(r"[0-9a-f]{32}")
 URI = re.compile(r"(runs|models|mlflow-artifacts):/.+")
+ALIAS_URI = re.compile(r"models:/([^/:@]+)@([^/:@]+)")
+REGISTERED = re.compile(r"models:/([^/:@]+)/([0-9]+)")
 ALIAS = re.compile(r"[^/:@]+@[^/:@]+")
 INSIDE_MLFLOW_MODEL = Path("artifacts", "model")
 INSIDE_PROJECT = Path("artifacts", "evaluate", "model")
@@ -24,6 +26,22 @@ class TrackedModel:
 
     name: str
     server: str
+
+    @property
+    def registered_version(self) -> str | None:
+        """``NAME/VERSION`` in the model registry, if it is named so."""
+        found = REGISTERED.fullmatch(self.name)
+        return f"{found[1]}/{found[2]}" if found else None
+
+    def pinned(self) -> TrackedModel:
+        """Return it with the version that an alias has now: an alias can move at any time."""
+        from pipeline.tracking_model import version_of_alias
+
+        alias = ALIAS_URI.fullmatch(self.name)
+        if alias is None:
+            return self
+        version = version_of_alias(alias[1], alias[2], self.server)
+        return TrackedModel(f"models:/{alias[1]}/{version}", self.server)
 
     def download(self, folder: Path) -> Path:
         """Download it to an empty folder and return the packaged model in it."""
@@ -52,7 +70,13 @@ def packaged_model(name: str, root: Path) -> Iterator[Path]:
     CounterfoilError
         If MLflow is needed and cannot be reached.
     """
-    found = find_model(name, root)
+    with packaged_folder(find_model(name, root)) as folder:
+        yield folder
+
+
+@contextmanager
+def packaged_folder(found: Path | TrackedModel) -> Iterator[Path]:
+    """Yield the folder of what `find_model` found; errors as of `packaged_model`."""
     if isinstance(found, Path):
         yield found
         return

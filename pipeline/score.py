@@ -1,26 +1,41 @@
-"""Scores a file of raw transactions with a packaged model."""
+"""Scores transactions, a file or a folder of them, with a packaged model."""
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.artifacts import atomic_path
+from pipeline.artifacts import file_sha256
 from pipeline.errors import InputError
-from pipeline.model_folder import FraudModel, load, read_manifest
-from pipeline.model_names import packaged_model
-from pipeline.reasons import explain, model_baseline
-from pipeline.tables import SUFFIXES, read_transactions
+from pipeline.model_folder import MANIFEST, FraudModel, check_columns, load, read_manifest
+from pipeline.model_names import TrackedModel, find_model, packaged_folder, packaged_model
+from pipeline.reasons import explain, model_baseline, reason_columns
+from pipeline.scoring.categories import spell_booleans
+from pipeline.scoring.chunks import (
+    FILE,
+    ROW,
+    Chunk,
+    TableFile,
+    key_names,
+    open_tables,
+    read_chunks,
+)  # fmt: skip
+from pipeline.scoring.progress import progress_bar
+from pipeline.scoring.writing import result_writer
+from pipeline.tables import SUFFIXES
 from pipeline.terminal import native_messages_held_back
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
 
 logger = logging.getLogger(__name__)
 
-ROW_NUMBER = "row"
+RESULTS = ("score", "decision", "threshold", "model_version")
+N_HASH_DIGITS = 12
 
 
 @dataclass(frozen=True)
@@ -33,28 +48,41 @@ class ScoredFile:
         Transactions, and those with decision 1.
     threshold : float
         Of the model.
+    model_version : str
+        As `open_version` says.
     """
 
     n_rows: int
     n_alerts: int
     threshold: float
+    model_version: str
+
+
+@dataclass(frozen=True)
+class VersionedModel:
+    """A loaded model and what its version is called in results."""
+
+    model: FraudModel
+    version: str
 
 
 def score(
     model: str, input: Path, out: Path, root: Path | None = None, *, reasons: bool = False
 ) -> ScoredFile:
-    """Write the score and the decision of every transaction of a file.
+    """Write the score and the decision of every transaction, in memory that does not grow.
 
     Parameters
     ----------
     model : str
         What `pipeline.model_names.packaged_model` takes: a folder, a run, an alias, a model URI.
     input : Path
-        CSV or Parquet with the columns of the training data; the label is not needed.
+        CSV or Parquet with the columns of the training data, or a folder of such files; the label
+        is not needed.
     out : Path
         CSV or Parquet by its suffix. It gets the columns that are no inputs of the model (time,
-        label, keys; of a CSV file as they were written), or else the row number from 1, then
-        `score` and `decision`, in the order of the input. Written in one step.
+        label, keys; of a CSV file as they were written), or else the row number from 1 (and of a
+        folder the file), then `score`, `decision`, `threshold` and `model_version`, in the order
+        of the input. It appears when it is complete.
     root : Path, optional
         The project's folder, whose mlflow.db is asked for a run id unless MLFLOW_TRACKING_URI
         is set; by default the current one.
@@ -65,21 +93,12 @@ def score(
         If the model or the input cannot be used, or `out` is the input; `out` is untouched then.
     """
     _check_out(out, input)
-    fraud_model = open_model(model, root or Path.cwd())
+    files = open_tables(input)
+    versioned = open_version(model, root or Path.cwd())
     if reasons:
-        model_baseline(fraud_model)  # before a large table is read and scored in vain
-    transactions = read_transactions(input)
-    try:
-        result = fraud_model.predict(transactions)
-    except InputError as error:
-        raise InputError(f"{input}: {error}") from error
-    if reasons:
-        is_alert = result["decision"] == 1
-        explained = explain(fraud_model, transactions[is_alert])
-        result = result.join(explained)
-    keys = _keys(transactions, fraud_model, input, list(result.columns))
-    _write(keys.join(result), out)
-    scored = ScoredFile(len(result), int(result["decision"].sum()), fraud_model.threshold)
+        model_baseline(versioned.model)  # before a large table is read and scored in vain
+    _check_columns(files, versioned.model, reasons=reasons)
+    scored = _score_files(files, versioned, out, reasons=reasons)
     logger.info(
         "scored %d transactions, %d alerts at threshold %.4g: %s",
         scored.n_rows,
@@ -97,6 +116,23 @@ def open_model(name: str, root: Path) -> FraudModel:
     """
     with packaged_model(name, root) as folder:
         return _load(folder)
+
+
+def open_version(name: str, root: Path) -> VersionedModel:
+    """Load a packaged model with its version, on the device that was chosen for it.
+
+    The version is ``NAME/VERSION`` of a model that was named by the registry, and of any other
+    the first 12 digits of the SHA-256 of model.json, which names the hashes of all its files.
+
+    Parameters, errors: as of `pipeline.model_names.packaged_model`.
+    """
+    found = find_model(name, root)
+    if isinstance(found, TrackedModel):
+        found = found.pinned()
+    with packaged_folder(found) as folder:
+        registered = found.registered_version if isinstance(found, TrackedModel) else None
+        model = _load(folder)
+        return VersionedModel(model, registered or file_sha256(folder / MANIFEST)[:N_HASH_DIGITS])
 
 
 def _load(folder: Path) -> FraudModel:
@@ -126,37 +162,76 @@ def _check_out(out: Path, input: Path) -> None:
         raise InputError(f"the folder {out.parent} does not exist; make it first")
     if out.exists() and input.exists() and out.samefile(input):
         raise InputError(f"{out} is the input itself, which would be lost; give --out another name")
+    if input.is_dir() and out.parent.samefile(input):
+        raise InputError(
+            f"{out} lies in the folder that is scored, and would be scored with it next time; "
+            "write it to another folder"
+        )
 
 
-def _keys(
-    transactions: pd.DataFrame, model: FraudModel, path: Path, results: list[str]
-) -> pd.DataFrame:
-    """Return the columns that the model does not use; those of a CSV file as written."""
-    import pandas as pd
-
-    names = [name for name in transactions.columns if name not in model.schema.inputs]
-    taken = [name for name in results if name in names]
+def _check_columns(files: Sequence[TableFile], model: FraudModel, *, reasons: bool) -> None:
+    """Refuse inputs that are not there, and keys that have the name of a result."""
+    for file in files:
+        try:
+            check_columns(file.names, model.schema.inputs)
+        except InputError as error:
+            raise InputError(f"{file.path}: {error}") from error
+    keys = key_names(files, model.schema)
+    results = [*RESULTS, *(name for names in reason_columns() if reasons for name in names)]
+    taken = [name for name in results if name in keys]
     if taken:
         raise InputError(
-            f"{path} has a column {' and '.join(taken)} already; rename it: the result is "
-            "written under that name"
+            f"{files[0].path} has a column {' and '.join(taken)} already; rename it: the result "
+            "is written under that name"
         )
-    if not names:
-        return pd.DataFrame({ROW_NUMBER: range(1, len(transactions) + 1)})
-    keys = transactions[names]
-    if path.suffix.lower() == ".csv":
-        # Read as text, 007 stays 007; time and label are numbers by their meaning.
-        texts = pd.read_csv(
-            path, usecols=names, dtype=str, keep_default_na=False, encoding="utf-8-sig"
-        )
-        meanings = (model.schema.time, model.schema.label)
-        keys = keys.assign(**{name: texts[name] for name in names if name not in meanings})
-    return keys
 
 
-def _write(table: pd.DataFrame, out: Path) -> None:
-    with atomic_path(out) as fresh:
-        if out.suffix.lower() == ".parquet":
-            table.to_parquet(fresh, index=False)
-        else:
-            table.to_csv(fresh, index=False, lineterminator="\n")
+def _score_files(
+    files: Sequence[TableFile], versioned: VersionedModel, out: Path, *, reasons: bool
+) -> ScoredFile:
+    model = versioned.model
+    keys = key_names(files, model.schema)
+    sizes = {file.path: file.path.stat().st_size for file in files}
+    n_rows = n_alerts = n_bytes_before = 0
+    with (
+        result_writer(out, files, keys, model.schema) as writer,
+        progress_bar("scoring", sum(sizes.values())) as progress,
+    ):
+        for file in files:
+            for chunk in read_chunks([file], model.schema):
+                results = _score_chunk(chunk, versioned, reasons=reasons)
+                n_rows += len(results)
+                n_alerts += int(results["decision"].sum())
+                writer.write(chunk, _keys(chunk, keys, len(files)), results)
+                progress(n_bytes_before + chunk.n_bytes)
+            n_bytes_before += sizes[file.path]
+        if n_rows == 0:
+            where = files[0].path if len(files) == 1 else files[0].path.parent
+            raise InputError(f"{where} holds no transactions; expected at least one row")
+    return ScoredFile(n_rows, n_alerts, model.threshold, versioned.version)
+
+
+def _score_chunk(chunk: Chunk, versioned: VersionedModel, *, reasons: bool) -> pd.DataFrame:
+    inputs = spell_booleans(chunk.inputs, versioned.model.scaler)
+    try:
+        results = versioned.model.predict(inputs, first_row=chunk.first_row)
+    except InputError as error:
+        raise InputError(f"{chunk.place}: {error}") from error
+    results = results.assign(threshold=versioned.model.threshold, model_version=versioned.version)
+    if reasons:
+        is_alert = results["decision"] == 1
+        found = explain(versioned.model, inputs[is_alert])
+        results = results.join(found)
+    return results
+
+
+def _keys(chunk: Chunk, keys: Sequence[str], n_files: int) -> pa.Table:
+    """Return the columns that the model does not use, or else where each row stands."""
+    import pyarrow as pa
+
+    if keys:
+        return chunk.keys.select(list(keys))
+    n_rows = len(chunk.inputs)
+    rows = pa.array(range(chunk.first_row, chunk.first_row + n_rows))
+    names = {FILE: pa.array([chunk.path.name] * n_rows)} if n_files > 1 else {}
+    return pa.table({**names, ROW: rows})

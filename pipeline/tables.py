@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import csv
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,11 +32,6 @@ def read_table(path: Path) -> pd.DataFrame:
         if path.suffix.lower() == ".parquet":
             return _read_parquet(path)
         return _read_csv(path)
-    except UnicodeDecodeError as error:
-        raise InputError(
-            f"{path} is not UTF-8 text (byte {error.object[error.start]:#04x} at position "
-            f"{error.start}); save it as UTF-8 or as Parquet"
-        ) from error
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror or error}") from error
 
@@ -66,7 +62,7 @@ def _read_parquet(path: Path) -> pd.DataFrame:
 
     try:
         table = parquet.read_table(path, partitioning=None)
-        _check_names(path, table.schema.names)
+        check_names(path, table.schema.names)
         frame = table.to_pandas()
     except (pa.ArrowException, OSError) as error:
         reason = str(error).splitlines()[0]
@@ -81,30 +77,52 @@ def _read_parquet(path: Path) -> pd.DataFrame:
 def _read_csv(path: Path) -> pd.DataFrame:
     import pandas as pd
 
-    with path.open(encoding="utf-8-sig", newline="") as file:
+    header = read_csv_header(path)
+    check_csv_end(path, len(header))
+    with csv_errors(path, len(header)):
+        return pd.read_csv(
+            path,
+            encoding="utf-8-sig",
+            **exact_numbers(),
+            index_col=False,
+            low_memory=False,
+        )
+
+
+def read_csv_header(path: Path) -> list[str]:
+    """Return the names of the columns, checked; errors as of `read_table`."""
+    with csv_errors(path, 0), path.open(encoding="utf-8-sig", newline="") as file:
         header = next(csv.reader(file), [])
-    _check_names(path, header)
-    _check_end(path, len(header))
+    check_names(path, header)
+    return header
+
+
+@contextmanager
+def csv_errors(path: Path, n_columns: int) -> Iterator[None]:
+    """Name the file, and what was expected, where Python or pandas cannot read on."""
+    import pandas as pd
+
     try:
         with warnings.catch_warnings():
             # pandas warns, and goes on, where a row is longer than the header.
             warnings.simplefilter("error", pd.errors.ParserWarning)
-            return pd.read_csv(
-                path,
-                encoding="utf-8-sig",
-                **exact_numbers(),
-                index_col=False,
-                low_memory=False,
-            )
-    except (pd.errors.ParserError, pd.errors.ParserWarning, pd.errors.EmptyDataError) as error:
+            yield
+    except UnicodeDecodeError as error:
+        raise InputError(
+            f"{path} is not UTF-8 text (byte {error.object[error.start]:#04x} at position "
+            f"{error.start}); save it as UTF-8 or as Parquet"
+        ) from error
+    except (
+        pd.errors.ParserError, pd.errors.ParserWarning, pd.errors.EmptyDataError, csv.Error
+    ) as error:  # fmt: skip
         reason = str(error).removeprefix("Error tokenizing data. C error: ").strip()
         raise InputError(
             f"{path} is not a regular CSV file ({reason}); expected a header and rows with "
-            f"{len(header)} values separated by commas; correct or export it again"
+            f"{n_columns or 'as many'} values separated by commas; correct or export it again"
         ) from error
 
 
-def _check_end(path: Path, n_columns: int) -> None:
+def check_csv_end(path: Path, n_columns: int) -> None:
     """Refuse a file whose last line is unfinished and too short: pandas would fill it up."""
     with path.open("rb") as file:
         file.seek(max(path.stat().st_size - _TAIL_BYTES, 0))
@@ -126,7 +144,7 @@ def exact_numbers() -> dict[str, Any]:
     return {} if is_always_exact else {"float_precision": "round_trip"}
 
 
-def _check_names(path: Path, names: Sequence[str]) -> None:
+def check_names(path: Path, names: Sequence[str]) -> None:
     """Refuse a header with doubles or gaps, or one that another separator holds together."""
     if len(names) == 1 and any(separator in names[0] for separator in ";\t|"):
         raise InputError(

@@ -37,7 +37,9 @@ def test_scores_stand_beside_the_keys_in_the_order_of_the_input(
 
     text = {"card": str}
     written = pd.read_csv(out, dtype=text) if suffix_out == ".csv" else pd.read_parquet(out)
-    assert list(written.columns) == ["Time", "Class", "card", "score", "decision"]
+    assert list(written.columns) == [
+        "Time", "Class", "card", "score", "decision", "threshold", "model_version",
+    ]  # fmt: skip
     assert written["card"].tolist() == table["card"].tolist()
     np.testing.assert_array_equal(written["Time"], table["Time"])
     np.testing.assert_allclose(written["score"], packaged.score[table.index], rtol=0, atol=1e-7)

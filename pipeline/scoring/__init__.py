@@ -1,0 +1,1 @@
+"""Scoring of tables of any size: read in chunks, scored, written in chunks."""
