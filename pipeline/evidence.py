@@ -170,7 +170,7 @@ def read_evidence(model: Path) -> Evidence:
     Raises
     ------
     InputError
-        If the model was packaged without evidence.
+        If the model was packaged without evidence, or it cannot be read.
     """
     import pandas as pd
 
@@ -180,12 +180,38 @@ def read_evidence(model: Path) -> Evidence:
             f"{model} holds no evidence: it was packaged by an earlier version of Counterfoil; "
             "run the stage evaluate again (compare can also rescore all models with --on DATA)"
         )
-    return Evidence(
-        rows=pd.read_parquet(folder / ROWS),
-        epochs=pd.read_csv(folder / EPOCHS),
-        inputs=read_json(folder / INPUTS),
-        run=read_json(folder / RUN),
-    )
+    # pyarrow's errors are ValueErrors or OSErrors, those of JSON and CSV are ValueErrors.
+    try:
+        rows = pd.read_parquet(folder / ROWS)
+        _check_rows(rows)
+        return Evidence(
+            rows=rows,
+            epochs=pd.read_csv(folder / EPOCHS),
+            inputs=read_json(folder / INPUTS),
+            run=read_json(folder / RUN),
+        )
+    except (
+        KeyError, NotImplementedError, OSError, RecursionError, TypeError, ValueError
+    ) as error:  # fmt: skip
+        reason = str(error).partition("\n")[0][:300]
+        raise InputError(
+            f"{folder} is damaged or was not written by Counterfoil ({reason}); copy the model "
+            "again, or run the stage evaluate again"
+        ) from error
+
+
+def _check_rows(rows: pd.DataFrame) -> None:
+    """Refuse a table that cannot be scored rows: other columns, types or ranges."""
+    from pandas.api import types
+
+    lacking = [name for name in ("row_id", "part", "label", "score") if name not in rows]
+    if lacking:
+        raise ValueError(f"{ROWS} lacks {', '.join(lacking)}")
+    texts = [name for name in rows if name != "part" and not types.is_numeric_dtype(rows[name])]
+    if texts:
+        raise ValueError(f"{ROWS}: {texts[0]} holds no numbers")
+    if not (rows["score"].between(0, 1).all() and rows["label"].isin([0, 1]).all()):
+        raise ValueError(f"{ROWS}: expected scores from 0 to 1 and labels 0 and 1")
 
 
 def _rows(

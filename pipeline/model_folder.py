@@ -7,20 +7,22 @@
     classifier/     as `SGANClassifier.save` wrote it: members and encoders, `.keras`
     evidence/       scored rows and figures, for `counterfoil compare` (pipeline/evidence.py)
 
-Loading runs no code of the folder: skops and Keras load known types only.
+Loading runs no code of the folder: files are compared with their hashes, archives may hold known
+members and classes only (pipeline/safe_archives.py), and skops and Keras load in their safe modes.
 """
 
 from __future__ import annotations
 
-import json
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.artifacts import file_sha256, read_json, write_json
 from pipeline.errors import InputError
+from pipeline.safe_archives import check_keras_archive, check_names, check_scaler_archive
 from pipeline.version import version
 
 if TYPE_CHECKING:
@@ -35,6 +37,7 @@ FORMAT_VERSION = 1
 MANIFEST = "model.json"
 SCALER_FILE = "scaler.skops"
 CLASSIFIER_FOLDER = "classifier"
+NEEDED = (SCALER_FILE, f"{CLASSIFIER_FOLDER}/classifier.json", f"{CLASSIFIER_FOLDER}/sgan.keras")
 ROWS_PER_PASS = 100_000  # scaled rows of a pass take about 12 MB at 30 inputs
 MAX_SHOWN = 5
 NO_LABEL = ""  # no table that was read has a column without a name
@@ -65,13 +68,15 @@ class FraudModel:
     threshold: float
     manifest: Mapping[str, Any]
 
-    def predict(self, transactions: pd.DataFrame) -> pd.DataFrame:
+    def predict(self, transactions: pd.DataFrame, *, first_row: int = 1) -> pd.DataFrame:
         """Score raw transactions.
 
         Parameters
         ----------
         transactions : DataFrame of shape (n_rows, n_columns)
             Holds at least the columns `schema.inputs`, in any order; others are ignored.
+        first_row : int
+            What messages call the first row.
 
         Returns
         -------
@@ -87,7 +92,7 @@ class FraudModel:
         import numpy as np
         import pandas as pd
 
-        inputs = self.checked_inputs(transactions)
+        inputs = self.checked_inputs(transactions, first_row)
         passes = [
             self._score(inputs.iloc[start : start + ROWS_PER_PASS])
             for start in range(0, len(inputs), ROWS_PER_PASS)
@@ -103,17 +108,17 @@ class FraudModel:
         """
         return self._scale(self.checked_inputs(transactions))
 
-    def checked_inputs(self, transactions: pd.DataFrame) -> pd.DataFrame:
+    def checked_inputs(self, transactions: pd.DataFrame, first_row: int = 1) -> pd.DataFrame:
         """Return the model's columns, in the types of `ingest`; errors as of `predict`."""
         from features.row_checks import check_rows
 
-        _check_names([str(name) for name in transactions.columns], self.schema.inputs)
+        check_columns([str(name) for name in transactions.columns], self.schema.inputs)
         inputs = list(self.schema.inputs)
         # The checks are those of `ingest`, which want a label; nobody has one when scoring.
         unlabelled = replace(self.schema, time=None, label=NO_LABEL)
         table, problems = check_rows(transactions[inputs].assign(**{NO_LABEL: 0}), unlabelled)
         if problems:
-            raise InputError(_describe(problems))
+            raise InputError(_describe(problems, first_row))
         return table[inputs]
 
     def _scale(self, inputs: pd.DataFrame) -> np.ndarray:
@@ -201,21 +206,26 @@ def load(folder: Path) -> FraudModel:
     Raises
     ------
     InputError
-        If the folder holds no packaged model, one of another format, or a file that is missing
-        or was changed.
+        If the folder holds no packaged model, one of another format, a file that is missing or
+        was changed, or one that holds more than Counterfoil writes.
     """
     manifest = read_manifest(folder)
+    # All of it before the first file is loaded.
+    check_scaler_archive(folder / SCALER_FILE)
+    for path in sorted((folder / CLASSIFIER_FOLDER).glob("*.keras")):
+        check_keras_archive(path)
     from evaluation.calibration import LogisticCalibration
     from features.schema import TransactionSchema
 
-    return FraudModel(
-        schema=TransactionSchema.from_dict(manifest["schema"]),
-        scaler=_load_scaler(folder / SCALER_FILE),
-        classifier=_load_classifier(folder / CLASSIFIER_FOLDER),
-        calibration=LogisticCalibration.from_dict(manifest["calibration"]),
-        threshold=float(manifest["threshold"]["value"]),
-        manifest=manifest,
-    )
+    with _refusing_strange_content(folder):
+        return FraudModel(
+            schema=TransactionSchema.from_dict(manifest["schema"]),
+            scaler=_load_scaler(folder / SCALER_FILE),
+            classifier=_load_classifier(folder / CLASSIFIER_FOLDER),
+            calibration=LogisticCalibration.from_dict(manifest["calibration"]),
+            threshold=_threshold(manifest),
+            manifest=manifest,
+        )
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
@@ -229,7 +239,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
             f"{folder} holds no packaged model: expected {MANIFEST} in it, as the stage evaluate "
             "writes it to artifacts/evaluate/model"
         ) from None
-    except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError) as error:
+    except (KeyError, RecursionError, TypeError, ValueError) as error:
         raise InputError(
             f"{folder / MANIFEST} is damaged ({error!r}); run the stage evaluate again"
         ) from error
@@ -239,6 +249,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
             f"{FORMAT_VERSION}; install the version that wrote it "
             f"({manifest.get('counterfoil_version')})"
         )
+    check_names(folder, files, NEEDED)
     for name, expected in files.items():
         path = folder / name
         if not path.is_file():
@@ -251,7 +262,8 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     return manifest
 
 
-def _check_names(columns: list[str], inputs: tuple[str, ...]) -> None:
+def check_columns(columns: list[str], inputs: tuple[str, ...]) -> None:
+    """Refuse a table that lacks inputs of a model, or has one twice."""
     missing = [name for name in inputs if name not in columns]
     twice = [name for name in inputs if columns.count(name) > 1]
     if missing:
@@ -263,16 +275,42 @@ def _check_names(columns: list[str], inputs: tuple[str, ...]) -> None:
         raise InputError(f"columns named twice: {_listing(twice)}; keep one of each")
 
 
-def _describe(problems: list[RowProblem]) -> str:
+def _describe(problems: list[RowProblem], first_row: int) -> str:
     """Say which values the model cannot use, where they are and what to do."""
     lines = [
         f"column {problem.column}: {problem.reason} in {len(problem.rows)} rows, first in row "
-        f"{problem.rows[0] + 1} ({problem.received}); expected {problem.expected}"
+        f"{problem.rows[0] + first_row:,} ({problem.received}); expected {problem.expected}"
         for problem in problems[:MAX_SHOWN]
     ]
     more = [f"{len(problems) - MAX_SHOWN} more of this kind"] * (len(problems) > MAX_SHOWN)
     cure = "fill the values in, or leave those rows out"
     return "\n".join([*lines, *more, cure])
+
+
+@contextmanager
+def _refusing_strange_content(folder: Path) -> Iterator[None]:
+    """Name the folder where its content is readable, but not what a model consists of."""
+    try:
+        yield
+    except InputError:
+        raise
+    except (
+        ArithmeticError, AttributeError, ImportError, IndexError, KeyError, OSError,
+        RecursionError, TypeError, ValueError,
+    ) as error:  # fmt: skip
+        reason = str(error).partition("\n")[0][:300]
+        raise InputError(
+            f"{folder} holds no model that this version reads ({type(error).__name__}: {reason}); "
+            "it is damaged or was not written by Counterfoil: copy it again, or run the stage "
+            "evaluate again"
+        ) from error
+
+
+def _threshold(manifest: Mapping[str, Any]) -> float:
+    threshold = float(manifest["threshold"]["value"])
+    if not 0 <= threshold <= 1:
+        raise ValueError(f"the threshold must be from 0 to 1, got {threshold}")
+    return threshold
 
 
 def _load_scaler(path: Path) -> Any:

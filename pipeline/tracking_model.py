@@ -41,6 +41,7 @@ CODE = {
         "artifacts.py",
         "errors.py",
         "model_folder.py",
+        "safe_archives.py",
         "scaler_file.py",
         "version.py",
     ),
@@ -132,6 +133,27 @@ def download_model(name: str, uri: str, folder: Path) -> Path:
             f"it, got {len(found)}"
         )
     return found[0].parent
+
+
+def version_of_alias(name: str, alias: str, uri: str) -> str:
+    """Return the version of a registered model that has an alias now.
+
+    Raises
+    ------
+    InputError
+        If there is no such model or alias.
+    """
+    client = connect(uri)
+    from mlflow.exceptions import MlflowException
+
+    with mlflow_errors(uri):
+        try:
+            return str(client.get_model_version_by_alias(name, alias).version)
+        except MlflowException as error:
+            raise InputError(
+                f"MLflow at {shown_uri(uri)} has no model {name}@{alias}: {error}; give NAME@ALIAS "
+                "as the registry shows it"
+            ) from error
 
 
 def run_named(name: str, uri: str) -> str:

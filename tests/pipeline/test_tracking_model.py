@@ -109,6 +109,6 @@ def test_code_of_the_model_is_all_that_it_imports(model_folder):
     """`pipeline` is shipped without the parts that read parameters or run stages."""
     shipped = {path.name for path in (model_folder / "code" / "pipeline").glob("*.py")}
     assert shipped == {
-        "__init__.py", "artifacts.py", "errors.py", "model_folder.py", "scaler_file.py",
-        "version.py",
+        "__init__.py", "artifacts.py", "errors.py", "model_folder.py", "safe_archives.py",
+        "scaler_file.py", "version.py",
     }  # fmt: skip
