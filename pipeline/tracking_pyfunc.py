@@ -5,6 +5,7 @@ from typing import Any
 
 import mlflow
 import pandas as pd
+from mlflow.exceptions import MlflowException
 from mlflow.pyfunc import PythonModel
 
 
@@ -23,8 +24,20 @@ class PackagedFraudModel(PythonModel):
         model_input: pd.DataFrame,
         params: dict[str, Any] | None = None,  # noqa: ARG002
     ) -> pd.DataFrame:
-        """Return score and decision of raw transactions."""
-        return self._model.predict(model_input)
+        """Return score and decision of raw transactions.
+
+        Raises
+        ------
+        MlflowException
+            If the model cannot use them: a server answers that with 400 and our message, any
+            other exception without a reason.
+        """
+        from pipeline.errors import InputError
+
+        try:
+            return self._model.predict(model_input)
+        except InputError as error:
+            raise MlflowException.invalid_parameter_value(str(error)) from None
 
 
 mlflow.models.set_model(PackagedFraudModel())
