@@ -112,3 +112,22 @@ def test_code_of_the_model_is_all_that_it_imports(model_folder):
         "__init__.py", "artifacts.py", "errors.py", "model_folder.py", "safe_archives.py",
         "scaler_file.py", "version.py",
     }  # fmt: skip
+
+
+def test_a_registered_version_is_named_in_the_result(packaged, logged, tmp_path, monkeypatch):
+    uri, _, model_uri = logged
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    client = connect(uri)
+    client.create_registered_model("cards")
+    for _ in range(2):
+        client.create_model_version("cards", model_uri)
+    client.set_registered_model_alias("cards", "champion", "2")
+    packaged.transactions.head(3).to_parquet(tmp_path / "in.parquet")
+    for name, version in [
+        ("cards@champion", "cards/2"), ("models:/cards@champion", "cards/2"),
+        ("models:/cards/1", "cards/1"),
+    ]:  # fmt: skip
+        assert score(name, tmp_path / "in.parquet", tmp_path / "out.csv").model_version == version
+        assert set(pd.read_csv(tmp_path / "out.csv")["model_version"]) == {version}
+    with pytest.raises(InputError, match="has no model cards@nobody"):
+        score("cards@nobody", tmp_path / "in.parquet", tmp_path / "out.csv")
