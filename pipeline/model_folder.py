@@ -211,6 +211,7 @@ def load(folder: Path) -> FraudModel:
     """
     manifest = read_manifest(folder)
     # All of it before the first file is loaded.
+    check_names(folder, manifest["files"], NEEDED)
     check_scaler_archive(folder / SCALER_FILE)
     for path in sorted((folder / CLASSIFIER_FOLDER).glob("*.keras")):
         check_keras_archive(path)
@@ -249,7 +250,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
             f"{FORMAT_VERSION}; install the version that wrote it "
             f"({manifest.get('counterfoil_version')})"
         )
-    check_names(folder, files, NEEDED)
+    check_names(folder, files)
     for name, expected in files.items():
         path = folder / name
         if not path.is_file():

@@ -56,7 +56,7 @@ SCALER_NODES = {
 _FOREIGN = "it was not written by Counterfoil: do not use this model"
 
 
-def check_names(folder: Path, names: Iterable[Any], needed: Sequence[str]) -> None:
+def check_names(folder: Path, names: Iterable[Any], needed: Sequence[str] = ()) -> None:
     """Check the list of files in model.json: inside the folder, of known kinds, complete.
 
     Parameters
@@ -66,7 +66,7 @@ def check_names(folder: Path, names: Iterable[Any], needed: Sequence[str]) -> No
     names : iterable of str
         The names in model.json, relative to the folder.
     needed : sequence of str
-        Names that every packaged model has.
+        Names that must be among them.
 
     Raises
     ------

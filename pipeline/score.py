@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.artifacts import file_sha256
+from pipeline.cards.card import state_sha256
 from pipeline.errors import InputError
-from pipeline.model_folder import MANIFEST, FraudModel, check_columns, load, read_manifest
+from pipeline.model_folder import FraudModel, check_columns, load, read_manifest
 from pipeline.model_names import TrackedModel, find_model, packaged_folder, packaged_model
 from pipeline.reasons import explain, model_baseline, reason_columns
 from pipeline.scoring.categories import spell_booleans
@@ -122,7 +122,7 @@ def open_version(name: str, root: Path) -> VersionedModel:
     """Load a packaged model with its version, on the device that was chosen for it.
 
     The version is ``NAME/VERSION`` of a model that was named by the registry, and of any other
-    the first 12 digits of the SHA-256 of model.json, which names the hashes of all its files.
+    the first 12 digits of the SHA-256 that its card shows: of all files and the threshold.
 
     Parameters, errors: as of `pipeline.model_names.packaged_model`.
     """
@@ -132,7 +132,7 @@ def open_version(name: str, root: Path) -> VersionedModel:
     with packaged_folder(found) as folder:
         registered = found.registered_version if isinstance(found, TrackedModel) else None
         model = _load(folder)
-        return VersionedModel(model, registered or file_sha256(folder / MANIFEST)[:N_HASH_DIGITS])
+        return VersionedModel(model, registered or state_sha256(model.manifest)[:N_HASH_DIGITS])
 
 
 def _load(folder: Path) -> FraudModel:

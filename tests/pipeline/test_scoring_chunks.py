@@ -17,7 +17,7 @@ import pytest
 from features.schema import TransactionSchema
 from pipeline import model_folder
 from pipeline import score as scoring
-from pipeline.artifacts import file_sha256
+from pipeline.cards.card import state_sha256
 from pipeline.errors import CounterfoilError, InputError
 from pipeline.score import score
 from pipeline.scoring import chunks
@@ -185,12 +185,12 @@ def test_rows_of_a_folder_without_keys_are_named_by_file_and_row(packaged, tmp_p
     assert out["row"].tolist() == [*range(1, 151), *range(1, 11)]
 
 
-def test_the_model_is_named_beside_each_score(packaged, table, tmp_path):
+def test_the_model_is_named_beside_each_score(packaged, loaded, table, tmp_path):
     write(table.head(3), tmp_path / "in.csv")
     score(str(packaged.folder), tmp_path / "in.csv", tmp_path / "out.csv")
     out = pd.read_csv(tmp_path / "out.csv", dtype={"model_version": str})
     assert set(out["threshold"]) == {packaged.threshold}
-    assert set(out["model_version"]) == {file_sha256(packaged.folder / "model.json")[:12]}
+    assert set(out["model_version"]) == {state_sha256(loaded.manifest)[:12]}
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".parquet"])
