@@ -106,7 +106,28 @@ def connect(uri: str) -> MlflowClient:
     with mlflow_errors(uri):
         from mlflow import MlflowClient
 
+        _make_database(uri)
         return MlflowClient(tracking_uri=uri)
+
+
+def _make_database(uri: str) -> None:
+    """Make the SQLite database of a project beside its place and put it there when it is whole.
+
+    MLflow makes it in dozens of steps; a kill or a full disk between two of them would leave a
+    file that it never opens again.
+    """
+    place = Path(uri.removeprefix("sqlite:///"))
+    if not uri.startswith("sqlite:///") or place.exists() or not place.parent.is_dir():
+        return
+    from mlflow import MlflowClient
+
+    fresh = place.with_name(f".{place.name}.{os.getpid()}.new")
+    try:
+        MlflowClient(tracking_uri=f"sqlite:///{fresh}")
+        fresh.replace(place)
+    finally:
+        for leftover in (fresh, *(Path(f"{fresh}{end}") for end in ("-journal", "-wal", "-shm"))):
+            leftover.unlink(missing_ok=True)
 
 
 def find_or_create_experiment(client: MlflowClient, name: str, uri: str, root: Path) -> str:

@@ -1,8 +1,11 @@
-"""What is said and shown of a server that asks for a name and a password."""
+"""What is said of a server that asks for a password, and a database that is whole or not there."""
 
 import os
+import subprocess
+import sys
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 
 import pytest
 
@@ -115,3 +118,26 @@ def test_patience_is_a_minute_unless_set(monkeypatch):
 def test_errors_of_files_have_no_status():
     with pytest.raises(CounterfoilError, match="No space left"), mlflow_errors("http://host"):
         raise OSError(28, "No space left on device")
+
+
+@pytest.mark.slow
+def test_a_database_that_could_not_be_made_is_made_by_the_next_call(tmp_path):
+    """Its making is stopped by a limit on the size of files, as by a full disk."""
+    make = "from pathlib import Path; from pipeline.tracking_server import connect; " \
+           "connect(f'sqlite:///{Path.cwd()}/mlflow.db').search_experiments()"  # fmt: skip
+    repository = Path(__file__).parents[2]
+    environment = os.environ | {"PYTHONPATH": str(repository)}
+
+    def run(*limit):
+        return subprocess.run(
+            [*limit, sys.executable, "-c", make], cwd=tmp_path, env=environment, check=False,
+            capture_output=True, text=True,
+        )  # fmt: skip
+
+    stopped = run("prlimit", "--fsize=400000")
+    assert stopped.returncode == 1
+    assert "CounterfoilError" in stopped.stderr
+    assert list(tmp_path.iterdir()) == []
+    whole = run()
+    assert whole.returncode == 0, whole.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["mlflow.db"]

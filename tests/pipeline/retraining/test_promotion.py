@@ -85,6 +85,24 @@ def test_rolling_back_goes_back_and_not_to_and_fro(twice, state):
     assert former_champion(read_history(state.history)) == "1"
 
 
+def test_a_clock_that_jumps_back_changes_no_order(twice, state, monkeypatch):
+    from datetime import UTC, datetime
+
+    from pipeline.retraining import promotion
+
+    class Yesteryear:
+        @staticmethod
+        def now(_):
+            return datetime(2001, 1, 1, tzinfo=UTC)
+
+    monkeypatch.setattr(promotion, "datetime", Yesteryear)
+    promote(twice, state, "3", reason="better still")
+    entries = verified_history(twice, state)
+    assert [entry["version"] for entry in entries] == ["1", "2", "3"]
+    assert entries[2]["at"] < entries[1]["at"]
+    assert roll_back(twice, state, reason="alarms")["version"] == "2"
+
+
 def test_a_shortened_history_is_noticed(twice, state):
     first = state.history.read_text().splitlines()[0]
     write_text(first + "\n", state.history)

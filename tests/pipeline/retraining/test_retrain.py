@@ -55,9 +55,10 @@ class Project:
     def environment(self, **more):
         return os.environ | {"PYTHONPATH": str(REPOSITORY), "OMP_NUM_THREADS": "1"} | more
 
-    def start(self, *more, **environment):
+    def start(self, *more, largest_file=None, **environment):
+        limit = [] if largest_file is None else ["prlimit", f"--fsize={largest_file}"]
         return subprocess.Popen(
-            self.command("retrain", "--data", "in", *SMALL, *more),
+            [*limit, *self.command("retrain", "--data", "in", *SMALL, *more)],
             cwd=self.folder, env=self.environment(**environment),
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
@@ -183,6 +184,21 @@ def test_a_server_that_is_away_costs_nothing(project):
     assert "cannot be reached" in errors
     assert not (project.folder / "retraining" / "deliveries").exists()
     assert project.outcome()["outcome"] == "promoted"
+
+
+def test_a_disk_that_is_full_costs_nothing(project, tmp_path, mlflow_database):
+    """Files cannot grow beyond a limit: the delivery first, then the window, then the database."""
+    undisturbed = Project(tmp_path / "undisturbed", mlflow_database.path)
+    for one in (project, undisturbed):
+        one.deliver(0)
+    assert undisturbed.outcome()["outcome"] == "promoted"
+    size = (project.folder / "in" / "0.parquet").stat().st_size
+    for largest in (size // 2, 2 * size):
+        code, output, errors = project.retrain(largest_file=largest)
+        assert (code, output) == (1, ""), errors
+        assert project.registry().champion() is None
+    assert project.outcome()["outcome"] == "promoted"
+    assert project.state() == undisturbed.state()
 
 
 def test_kills_at_random_moments_leave_no_trace(project, tmp_path, mlflow_database):
