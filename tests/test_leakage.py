@@ -139,13 +139,22 @@ def test_threshold_and_calibration_ignore_test_rows(trained_project, other_test_
 
 def test_the_packaged_model_ignores_test_rows(trained_project, other_test_rows):
     changed = changed_files(trained_project, other_test_rows, "evaluate")
-    assert {name for name in changed if "/model/" in name} == {"evaluate/model/model.json"}
+    # Evidence and card hold figures of the test rows; what scores, and the inputs' distribution
+    # among training rows, does not.
+    of_test_rows = {"evidence/rows.parquet", "evidence/run.json"} | {
+        f"card/model_card.{format}" for format in ("html", "json", "md")
+    }
+    assert {name for name in changed if "/model/" in name} == {
+        f"evaluate/model/{name}" for name in ("model.json", *of_test_rows)
+    }
     before, after = (
         read_json(project.path("evaluate", "model/model.json"))
         for project in (trained_project, other_test_rows)
     )
     # Its figures are those of the test rows, and so they must change.
     assert before.pop("trained_on") != after.pop("trained_on")
+    hashes = [of.pop("files") for of in (before, after)]
+    assert {name for name in hashes[0] if hashes[0][name] != hashes[1][name]} == of_test_rows
     assert before == after
 
 

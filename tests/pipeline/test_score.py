@@ -117,5 +117,6 @@ def test_names_that_cannot_be_meant_are_refused(packaged, tmp_path):
         (packaged.folder, "in.csv", "none/out.csv", "does not exist; make it first"),
         (tmp_path, "in.csv", "out.csv", "holds no packaged model"),
     ]:
+        # A folder of its own: where there is an mlflow.db, "nowhere" could be a run's name.
         with pytest.raises(InputError, match=message):
-            score(str(model), tmp_path / source_name, tmp_path / out)
+            score(str(model), tmp_path / source_name, tmp_path / out, root=tmp_path)
