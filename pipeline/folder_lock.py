@@ -1,4 +1,4 @@
-"""A lock on a packaged model: one command at a time changes its model.json."""
+"""Locks on folders: commands that change a model wait for each other, runs turn the second away."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 
 @contextmanager
@@ -26,3 +27,42 @@ def alone_in(folder: Path) -> Iterator[None]:
         yield
     finally:
         os.close(handle)
+
+
+@contextmanager
+def held_alone(folder: Path) -> Iterator[str | None]:
+    """Take a folder for this process without waiting; yield who has it, or None if we do.
+
+    The folder is made where it is missing. The operating system drops the lock with the process,
+    however it ends.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / ".lock").open("a+", encoding="utf-8") as file:
+        if not _try_lock(file):
+            file.seek(0)
+            yield file.read().strip() or "unknown"
+            return
+        file.truncate(0)
+        file.write(f"{os.getpid()}\n")
+        file.flush()
+        yield None
+
+
+def _try_lock(file: IO[str]) -> bool:
+    """Lock an open file for this process, and say whether that worked."""
+    if sys.platform == "win32":
+        import msvcrt
+
+        file.seek(1_000_000)  # Windows locks bytes, and locked ones cannot be read
+        try:
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        except OSError:
+            return False
+        return True
+    import fcntl
+
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True

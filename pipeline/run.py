@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import logging
-import os
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from pipeline.artifacts import STAGES, Artifacts
 from pipeline.errors import CounterfoilError, InputError, UsageError
+from pipeline.folder_lock import held_alone
 from pipeline.params import Params, check_params
 from pipeline.params_file import find_preset, merge_overrides, read_overrides, read_yaml
 from pipeline.session import Session
@@ -211,39 +210,13 @@ def only_run(folder: Path) -> Iterator[None]:
     CounterfoilError
         If another process holds it.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".lock").open("a+", encoding="utf-8") as file:
-        if not try_lock(file):
-            file.seek(0)
-            holder = file.read().strip() or "unknown"
+    with held_alone(folder) as holder:
+        if holder is not None:
             raise CounterfoilError(
                 f"another run (process {holder}) is at work in {folder}; wait until it has ended, "
                 "or give this one a folder of its own: --no-cache --workdir DIR"
             )
-        file.truncate(0)
-        file.write(f"{os.getpid()}\n")
-        file.flush()
         yield
-
-
-def try_lock(file: IO[str]) -> bool:
-    """Lock an open file for this process, and say whether that worked; never wait."""
-    if sys.platform == "win32":
-        import msvcrt
-
-        file.seek(1_000_000)  # Windows locks bytes, and locked ones cannot be read
-        try:
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-        except OSError:
-            return False
-        return True
-    import fcntl
-
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
 
 
 def _run_all(request: RunRequest, session: Session) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from typing import Any
 
 from pipeline.artifacts import read_json, write_json, write_text
 from pipeline.errors import CounterfoilError
-from pipeline.run import try_lock
+from pipeline.folder_lock import held_alone
 
 
 class BusyError(CounterfoilError):
@@ -94,16 +93,10 @@ class State:
         BusyError
             At once, if another call is at work.
         """
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with (self.folder / ".lock").open("a+", encoding="utf-8") as file:
-            if not try_lock(file):
-                file.seek(0)
-                holder = file.read().strip() or "unknown"
+        with held_alone(self.folder) as holder:
+            if holder is not None:
                 raise BusyError(
                     f"another call (process {holder}) is at work in {self.folder}; this one did "
                     "nothing"
                 )
-            file.truncate(0)
-            file.write(f"{os.getpid()}\n")
-            file.flush()
             yield
