@@ -71,15 +71,20 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _run(options, jobs, ledger, data):
+    from benchmarks.quality.confirming import confirm
     from benchmarks.quality.rows import load
     from benchmarks.quality.running import run_all
 
+    table, folder = load(options.data, small=options.small), CACHE / "encoders"
+    if options.confirm:
+        confirm(jobs, table, ledger, data, folder=folder, n_refits=options.confirm)
+        return 0
     return run_all(
         jobs,
-        load(options.data, small=options.small),
+        table,
         ledger,
         data,
-        folder=CACHE / "encoders",
+        folder=folder,
         seconds=None if options.limit_minutes is None else 60 * options.limit_minutes,
     )
 
@@ -107,6 +112,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--list", action="store_true", help="list the jobs and fit nothing")
     parser.add_argument("--small", action="store_true", help="a smoke test with a page of its own")
     parser.add_argument("--steady-seeds", type=int, default=N_STEADY_SEEDS, help="of study steady")
+    parser.add_argument(
+        "--confirm",
+        type=int,
+        metavar="N",
+        help="refit N jobs of each family of which only the code has changed; if all their scores "
+        "are equal to the last bit, all such results count as done again",
+    )
     parser.add_argument(
         "--accept-stale",
         action="store_true",

@@ -87,18 +87,27 @@ class Job:
         """Readable name, unique among the jobs of a plan."""
         return f"{self.study}: {self.variant.name} ({self.cell})"
 
+    def question(self, data: str) -> str:
+        """Hash of what is asked: the key without the code that answers."""
+        return _hash(self._facts(data))
+
     def key(self, data: str) -> str:
         """Hash of everything that the result depends on; equal fits of two studies share it."""
-        facts = {
+        code = fitting_version(CODE[self.variant.family] + CODE_OF_ALL)
+        return _hash(self._facts(data) | {"code": code})
+
+    def _facts(self, data: str) -> dict[str, Any]:
+        return {
             "kind": self.variant.kind,
             "settings": self.variant.settings,
             "split": self.split,
             "fit_seed": self.fit_seed,
             "data": data,
-            "code": fitting_version(CODE[self.variant.family] + CODE_OF_ALL),
         }
-        text = json.dumps(facts, sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _hash(facts: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def data_version(path: Path, *, small: bool) -> str:

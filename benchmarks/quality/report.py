@@ -154,6 +154,14 @@ def _origin(outcomes: Outcomes, command: str) -> str:
             f"**{outcomes.n_stale} results come from earlier code, settings or data** "
             "(`--accept-stale`)."
         )
+    n_confirmed = sum("confirmed_by" in o.line for o in outcomes.found)
+    if n_confirmed:
+        names = {name for o in outcomes.found for name in o.line.get("confirmed_by", ())}
+        lines.append(
+            f"{n_confirmed} results were made before code that they depend on was changed; "
+            f"{len(names)} refits with the present code came out equal to the last bit "
+            "(`--confirm`)."
+        )
     n_old_figures = sum(o.line["judged_by"] != figures_version() for o in outcomes.found)
     if n_old_figures:
         lines.append(f"**The figures of {n_old_figures} results were made by earlier code.**")

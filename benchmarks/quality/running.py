@@ -111,7 +111,8 @@ def run_all(
             logger.exception("%s failed", job.name)
             n_failed += 1
             continue
-        facts = {"key": key, "job": job.name, "data": data, "versions": versions()}
+        facts = {"key": key, "question": job.question(data), "job": job.name, "data": data,
+                 "versions": versions()}  # fmt: skip
         done[key] = {**facts, **_seeds(job), **figures}
         ledger.add(done[key], arrays)
         logger.info(

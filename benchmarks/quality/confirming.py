@@ -1,0 +1,77 @@
+"""Renews results of earlier code where refits by the present code come out bit for bit equal."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.quality.jobs import CODE, Job
+from benchmarks.quality.ledger import Ledger
+from benchmarks.quality.rows import Table
+from benchmarks.quality.running import run_job
+
+logger = logging.getLogger(__name__)
+
+SCORES = ("raw", "raw_validation")
+
+
+def confirm(
+    jobs: list[Job], table: Table, ledger: Ledger, data: str, *, folder: Path, n_refits: int
+) -> int:
+    """Refit a few jobs of which only the code has changed; return how many lines were renewed.
+
+    A family of variants is renewed as a whole, or, if a single score of a single refit differs,
+    not at all. Jobs whose settings, rows or seeds have changed are never renewed.
+
+    Parameters
+    ----------
+    n_refits : int
+        Of each family, spread over its stale jobs.
+    """
+    n_renewed = 0
+    for family in CODE:
+        stale = _stale([job for job in jobs if job.variant.family == family], ledger, data)
+        chosen = np.unique(np.linspace(0, len(stale) - 1, min(n_refits, len(stale))).astype(int))
+        refits = [stale[index] for index in chosen]
+        if refits and all(_is_equal(job, line, table, ledger, folder) for job, line in refits):
+            names = [job.name for job, _ in refits]
+            for job, line in stale:
+                _renew(job, line, names, ledger, data)
+            n_renewed += len(stale)
+            logger.info("%s: %d results renewed after %d equal refits", family, len(stale),
+                        len(refits))  # fmt: skip
+    return n_renewed
+
+
+def _stale(jobs: list[Job], ledger: Ledger, data: str) -> list[tuple[Job, dict[str, Any]]]:
+    """Jobs that are not done, with the newest line that answers the same question, once each."""
+    done = ledger.by_key()
+    answers = {line["question"]: line for line in ledger.lines() if "question" in line}
+    found = {
+        job.question(data): (job, answers[job.question(data)])
+        for job in jobs
+        if job.key(data) not in done and job.question(data) in answers
+    }
+    return [pair for pair in found.values() if ledger.scores(pair[1]["key"]) is not None]
+
+
+def _is_equal(
+    job: Job, line: dict[str, Any], table: Table, ledger: Ledger, folder: Path
+) -> bool:  # fmt: skip
+    kept = ledger.scores(line["key"]) or {}
+    _, fresh = run_job(job, table, folder)
+    if all(np.array_equal(kept[name], fresh[name]) for name in SCORES):
+        return True
+    apart = np.abs(kept["raw"] - fresh["raw"]).max()
+    logger.warning("%s: a refit scores differently, by up to %.3g; nothing is renewed",
+                   job.name, apart)  # fmt: skip
+    return False
+
+
+def _renew(job: Job, line: dict[str, Any], names: list[str], ledger: Ledger, data: str) -> None:
+    arrays = ledger.scores(line["key"])
+    if arrays is not None:
+        ledger.add({**line, "key": job.key(data), "confirmed_by": names}, arrays)

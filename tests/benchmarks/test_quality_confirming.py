@@ -1,0 +1,69 @@
+"""Which results of earlier code may stand for present ones."""
+
+import numpy as np
+import pytest
+
+from benchmarks.quality import jobs as keys
+from benchmarks.quality import running
+from benchmarks.quality.confirming import confirm
+from benchmarks.quality.fitted import Fitted
+from benchmarks.quality.ledger import Ledger
+from benchmarks.quality.studies import plan
+
+DATA = "data"
+
+
+@pytest.fixture
+def ledger(tmp_path):
+    return Ledger(tmp_path / "quality.jsonl", tmp_path / "scores")
+
+
+@pytest.fixture
+def done(table, ledger, tmp_path, monkeypatch):
+    """A plan whose jobs are done; then the code changes, and fits answer `answer`."""
+    fits, answer = [], {}
+
+    def fit(variant, given, seed, folder):
+        fits.append(variant.name)
+        shift = answer.get(variant.name, 0.0)
+        return Fitted(lambda X: 1 / (1 + np.exp(-X[:, 0] - shift)))
+
+    monkeypatch.setattr(running, "fit", fit)
+    jobs = plan(small=True, studies=["full_labels"])
+    assert running.run_all(jobs, table, ledger, DATA, folder=tmp_path) == 0
+    monkeypatch.setattr(keys, "fitting_version", lambda names: "later")
+    fits.clear()
+
+    def confirmed(some=jobs, n_refits=2):
+        return confirm(some, table, ledger, DATA, folder=tmp_path, n_refits=n_refits)
+
+    confirmed.jobs, confirmed.fits, confirmed.answer = jobs, fits, answer
+    confirmed.n_done = lambda: sum(job.key(DATA) in ledger.by_key() for job in jobs)
+    return confirmed
+
+
+def test_equal_refits_renew_all(done, ledger):
+    assert done.n_done() == 0
+    assert done() == len(done.jobs)
+    assert done.n_done() == len(done.jobs)
+    assert len(done.fits) == 4  # two of either family
+    line = ledger.by_key()[done.jobs[0].key(DATA)]
+    assert set(line["confirmed_by"]) <= {job.name for job in done.jobs}
+    np.testing.assert_array_equal(ledger.scores(line["key"])["rows"].ndim, 1)
+    assert done() == 0  # nothing is left to confirm
+
+
+def test_one_score_that_differs_renews_nothing_of_its_family(done, caplog):
+    network = next(job for job in done.jobs if job.variant.family == "network")
+    done.answer[network.variant.name] = 1e-9
+    n_peers = sum(job.variant.family == "peer" for job in done.jobs)
+    assert done(n_refits=len(done.jobs)) == n_peers == done.n_done()
+    assert "nothing is renewed" in caplog.text
+
+
+def test_other_settings_are_no_question_of_code(done):
+    changed = plan(small=True, studies=["full_labels"])
+    for job in changed:
+        job.variant.settings["new"] = 1
+    assert done(changed) == 0
+    assert done.fits == []
