@@ -154,6 +154,10 @@ def _decide(
     facts["window_rows"], facts["window_frauds"] = (
         len(window), int(window[params.data.label].sum()),
     )  # fmt: skip
+    if not facts["window_frauds"]:
+        # The first weeks of a business whose labels come late: nobody need look.
+        waiting = f"{len(window)} of {len(table)} rows in the window have a label that is ripe"
+        return Report(NOTHING_NEW, f"no fraud to learn from yet: {waiting}", facts)
     try:
         trained = train(window, content, state.work(key), home)
     except InputError as error:

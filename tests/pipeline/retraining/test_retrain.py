@@ -108,13 +108,22 @@ def poisoned(table):
     return table.assign(Class=np.where(np.arange(len(table)) % 4 == 0, 1, table["Class"]))
 
 
+def unlabelled(table):
+    """As it comes before anybody has looked."""
+    return table.assign(Class=np.nan)
+
+
 def shuffled(table):
     """Labels of other rows: as many frauds, the same inputs, and no sense."""
     return table.assign(Class=table["Class"].sample(frac=1, random_state=0).to_numpy())
 
 
 def test_a_month_of_nights(project):
-    assert project.outcome()["outcome"] == "nothing_new"
+    project.deliver(0, unlabelled, name="early")
+    waiting = project.outcome()
+    assert waiting["outcome"] == "nothing_new"
+    assert "0 of 4000 rows in the window have a label" in waiting["reason"]
+    assert project.state()["champion"] is None
     project.deliver(0)
     first = project.outcome()
     assert (first["outcome"], first["challenger"]) == ("promoted", "1")
