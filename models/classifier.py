@@ -89,6 +89,18 @@ class SGANClassifier(ClassifierMixin, BaseEstimator):
         generator.
     feature_matching_weight : float, default=1.0
         Weight of feature matching in the generator's loss.
+    historical_averaging_weight : float, default=0.0
+        Weight of the squared distance of both networks' weights from their moving average in
+        their losses (Salimans et al. 2016, section 3.2). Needs `ema_decay`.
+    diversity_weight : float, default=0.0
+        Weight of the likeness of the fakes to each other in the generator's loss (the
+        pulling-away term of Zhao et al. 2016).
+    target_networks : bool, default=False
+        The generator plays against the averaged discriminator instead of the present one. Needs
+        `ema_decay`.
+    stop_at_equilibrium : bool, default=False
+        Stop after an epoch in which no discriminator told real rows from fakes better than by
+        chance.
     real_label : float in (0.5, 1], default=0.9
         Soft label of real rows in the real/fake loss.
     label_noise : float in [0, 0.5), default=0.05
@@ -160,7 +172,8 @@ class SGANClassifier(ClassifierMixin, BaseEstimator):
         spectral_norm=False, dropout=0.2, generator_dropout=0.0, real_fake_head="shared",
         optimizer="adamw", learning_rate=1e-3, generator_learning_rate=2.5e-4, beta_1=0.9,
         weight_decay=1e-4, clip_norm=5.0, ema_decay=0.995, unsupervised_weight=0.1,
-        feature_matching_weight=1.0, real_label=0.9, label_noise=0.05,
+        feature_matching_weight=1.0, historical_averaging_weight=0.0, diversity_weight=0.0,
+        target_networks=False, stop_at_equilibrium=False, real_label=0.9, label_noise=0.05,
         input_noise=0.05, final_input_noise=0.0, replay_share=0.25,
         pseudo_label_weight=0.5, pseudo_label_confidence=0.5, separate_batches=True,
         validation_fraction=None, random_state=None,
@@ -194,6 +207,10 @@ class SGANClassifier(ClassifierMixin, BaseEstimator):
         self.ema_decay = ema_decay
         self.unsupervised_weight = unsupervised_weight
         self.feature_matching_weight = feature_matching_weight
+        self.historical_averaging_weight = historical_averaging_weight
+        self.diversity_weight = diversity_weight
+        self.target_networks = target_networks
+        self.stop_at_equilibrium = stop_at_equilibrium
         self.real_label = real_label
         self.label_noise = label_noise
         self.input_noise = input_noise

@@ -11,6 +11,7 @@ SMALLEST_FAKE_SPREAD = 0.05
 SMALLEST_SCORE_DEVIATION = 1e-3
 LARGEST_FALL = 0.5  # of F1, as a share of a member's best so far
 SMALLEST_PEAK = 0.2  # F1 below which a fall says nothing
+EQUILIBRIUM = 0.02  # largest distance from 1/2 of the share of rows told real or fake rightly
 
 
 class Collapse(NamedTuple):
@@ -67,6 +68,23 @@ def diagnose(
             )
             collapses[member] = Collapse(reason, still_classifies=True)
     return collapses
+
+
+def is_at_equilibrium(metrics: Mapping[str, np.ndarray]) -> bool:
+    """Tell whether no discriminator tells real rows from fakes: it might as well answer 1/2.
+
+    That is the game's only equilibrium (Goodfellow et al. 2014, theorem 1), and a generator that
+    has reached it learns nothing more.
+
+    Parameters
+    ----------
+    metrics : mapping of str to ndarray of shape (n_members,)
+        Mean figures of the epoch; without the real/fake game there is no equilibrium.
+    """
+    if "real_accuracy" not in metrics:
+        return False
+    right = (np.asarray(metrics["real_accuracy"]) + np.asarray(metrics["fake_accuracy"])) / 2
+    return bool(np.all(np.abs(right - 0.5) <= EQUILIBRIUM))
 
 
 def _why_scores_are_useless(figures: Mapping[str, float], log_odds: np.ndarray) -> str:

@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 # Where a change makes the epochs before it those of another program.
 CODE = ("autoencoder.py", "collapse.py", "encoding.py", "layers.py", "losses.py",
         "pseudo_labels.py", "sgan.py", "sgan_batches.py", "sgan_checkpoint.py", "sgan_fit.py",
-        "sgan_training.py", "training.py", "vae.py")  # fmt: skip
+        "sgan_penalties.py", "sgan_training.py", "training.py", "vae.py")  # fmt: skip
 
 
 @dataclass
@@ -49,6 +49,12 @@ class Progress:
         if "validation_f1" in of_members:
             former = self.best_f1 or [0.0] * n_members
             self.best_f1 = np.maximum(former, of_members["validation_f1"]).tolist()
+
+    def of_members(self, epoch: int) -> dict[str, np.ndarray]:
+        """Return the figures of an epoch as arrays of shape (n_members,)."""
+        rows = [row for row in self.members if row["epoch"] == epoch]
+        names = [name for row in rows[:1] for name in row if name not in ("epoch", "member")]
+        return {name: np.array([row[name] for row in rows]) for name in names}
 
 
 def _environment() -> list[str]:

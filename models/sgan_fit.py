@@ -13,7 +13,7 @@ import pandas as pd
 import tensorflow as tf
 from sklearn.metrics import average_precision_score, precision_recall_curve
 
-from models.collapse import SMALLEST_SCORE_DEVIATION, diagnose
+from models.collapse import SMALLEST_SCORE_DEVIATION, diagnose, is_at_equilibrium
 from models.pseudo_labels import PseudoLabels, estimate_fraud_rate, pseudo_labels
 from models.sgan import SGAN
 from models.sgan_batches import RowPools, n_frauds_in_batch
@@ -145,6 +145,9 @@ def fit_sgan(
         # A resumed fit reports the epochs before it again, so that whoever listens has them all.
         _report(on_epoch, finished, progress)
     for epoch in range(progress.next_epoch, epochs):
+        if settings.stop_at_equilibrium and is_at_equilibrium(progress.of_members(epoch - 1)):
+            logger.info("stopped before epoch %d: nobody tells real rows from fakes", epoch)
+            break
         pools, unlabelled = _label(trainer, data, pools) if epoch else (pools, {})
         part_done = epoch / max(epochs - 1, 1)
         metrics = trainer.run_epoch(pools, first_noise + part_done * (last_noise - first_noise))
@@ -268,11 +271,8 @@ def _figures(validation: Validation, score: np.ndarray) -> dict[str, float]:
 def _report(on_epoch, epoch, progress) -> None:
     if on_epoch is None:
         return
-    rows = [row for row in progress.members if row["epoch"] == epoch]
-    names = [name for name in rows[0] if name not in ("epoch", "member")]
-    members = {name: np.array([row[name] for row in rows]) for name in names}
     ensemble = {k: v for k, v in progress.ensemble[epoch].items() if k != "epoch"}
-    on_epoch(epoch, members, ensemble)
+    on_epoch(epoch, progress.of_members(epoch), ensemble)
 
 
 def _on_device(positions) -> tf.Tensor:

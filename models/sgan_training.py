@@ -18,6 +18,7 @@ from models.sgan_batches import (
     draw_rows,
     pool_signature,
 )
+from models.sgan_penalties import distance_from_average, likeness
 
 # Mean figures of an epoch, each of shape (n_members,); without the adversarial game the first only.
 METRICS = ("discriminator_loss", "generator_loss", "class_loss", "real_accuracy", "fake_accuracy",
@@ -41,6 +42,10 @@ class SGANTrainingSettings:
     ema_decay: float = 0.995
     unsupervised_weight: float = 0.1
     feature_matching_weight: float = 1.0
+    historical_averaging_weight: float = 0.0
+    diversity_weight: float = 0.0
+    target_networks: bool = False
+    stop_at_equilibrium: bool = False
     real_label: float = 0.9
     label_noise: float = 0.05
     replay_share: float = 0.25
@@ -153,6 +158,7 @@ class SGANTrainer:
         with tf.GradientTape() as tape:
             (on_labelled,) = self._discriminate([[labelled]], input_noise)
             loss = tf.reduce_mean(_cross_entropy(on_labelled.class_logits[..., :2], labels), axis=1)
+            loss = self._near_average(loss, "discriminator")
         self._apply(tape, loss, self.model.discriminator, self.discriminator_optimizer)
         return {"discriminator_loss": loss}
 
@@ -173,7 +179,11 @@ class SGANTrainer:
             class_loss = self._class_loss(on_labelled, labels, on_fakes)
             real_fake_loss = self._real_fake_loss(on_real, on_fakes, on_old)
             discriminator_loss = class_loss + settings.unsupervised_weight * real_fake_loss
-            generator_loss = self._generator_loss(on_real, on_fakes)
+            discriminator_loss = self._near_average(discriminator_loss, "discriminator")
+            opponent = (on_real, on_fakes)
+            if settings.target_networks:
+                opponent = self._discriminate_by_average(real, fakes)
+            generator_loss = self._near_average(self._generator_loss(*opponent), "generator")
         self._apply(tape, discriminator_loss, model.discriminator, self.discriminator_optimizer)
         self._apply(tape, generator_loss, model.generator, self.generator_optimizer)
         self.replay.keep(fakes, self.step)
@@ -201,6 +211,12 @@ class SGANTrainer:
             pieces = [tf.split(part, widths, axis=1) for part in output]
             judged.extend(type(output)(*piece) for piece in zip(*pieces, strict=True))
         return judged
+
+    def _discriminate_by_average(self, real, fakes):
+        """Judge real rows and fakes by the averaged discriminator, which moves slowly."""
+        output = self.average.discriminate(tf.concat([real, fakes], axis=1))
+        pieces = [tf.split(part, [real.shape[1], fakes.shape[1]], axis=1) for part in output]
+        return [type(output)(*piece) for piece in zip(*pieces, strict=True)]
 
     # Losses, each of shape (n_members,): a member's gradient comes from its own entry only.
 
@@ -232,7 +248,19 @@ class SGANTrainer:
         target = tf.stop_gradient(tf.reduce_mean(on_real.hidden, axis=1))
         gap = tf.reduce_mean(on_fakes.hidden, axis=1) - target
         matching = tf.reduce_sum(tf.square(gap), axis=1)
-        return adversarial + self.settings.feature_matching_weight * matching
+        loss = adversarial + self.settings.feature_matching_weight * matching
+        if self.settings.diversity_weight:
+            loss += self.settings.diversity_weight * likeness(on_fakes.hidden)
+        return loss
+
+    def _near_average(self, loss, name):
+        """Add what a network pays for leaving its average over training."""
+        weight = self.settings.historical_averaging_weight
+        if not weight:
+            return loss
+        return loss + weight * distance_from_average(
+            getattr(self.model, name), getattr(self.average, name)
+        )
 
     # Updates
 

@@ -192,6 +192,10 @@ class SGANParams(Section):
     ema_decay: Rate
     unsupervised_weight: NonNegative
     feature_matching_weight: NonNegative
+    historical_averaging_weight: NonNegative
+    diversity_weight: NonNegative
+    target_networks: bool
+    stop_at_equilibrium: bool
     real_label: Annotated[float, Field(gt=0.5, le=1)]
     label_noise: Annotated[float, Field(ge=0, lt=0.5)]
     input_noise: NonNegative

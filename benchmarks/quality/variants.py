@@ -23,6 +23,12 @@ SMALL = {
 HABITS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "gan_game": ({"unsupervised_weight": 0.0}, {"unsupervised_weight": 0.5}),
     "feature_matching": ({"feature_matching_weight": 0.0}, {"feature_matching_weight": 1.0}),
+    "historical_averaging": (
+        {"historical_averaging_weight": 0.0},
+        {"historical_averaging_weight": 0.01},
+    ),
+    "diversity_reward": ({"diversity_weight": 0.0}, {"diversity_weight": 1.0}),
+    "target_networks": ({"target_networks": False}, {"target_networks": True}),
     "soft_labels": ({"real_label": 1.0}, {"real_label": 0.9}),
     "noisy_labels": ({"label_noise": 0.0}, {"label_noise": 0.05}),
     "decaying_input_noise": ({"input_noise": 0.0}, {"input_noise": 0.05}),

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import InputError
 from pipeline.params import Params, check_params
@@ -28,6 +28,9 @@ from pipeline.tracking_server import (
     tracking_uri,
     wait_out_restarts,
 )
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 logger = logging.getLogger(__name__)
 
@@ -145,24 +148,32 @@ def _decide(
     facts["challenge"] = key
     if any(outcome.get("challenge") == key for outcome in state.outcomes()):
         return Report(NOTHING_NEW, "no delivery is new since the last decision", facts)
-    table = all_deliveries(state)
-    if table is None:
-        return Report(NOTHING_NEW, "no delivery holds a row", facts)
-    if params.data.label not in table:
-        return Report(NOTHING_NEW, "no delivery holds a label yet", facts)
-    window = labelled_window(table, params.data, params.retrain)
+    window = _window(state, params)
+    if isinstance(window, str):
+        return Report(NOTHING_NEW, window, facts)
     facts["window_rows"], facts["window_frauds"] = (
         len(window), int(window[params.data.label].sum()),
     )  # fmt: skip
-    if not facts["window_frauds"]:
-        # The first weeks of a business whose labels come late: nobody need look.
-        waiting = f"{len(window)} of {len(table)} rows in the window have a label that is ripe"
-        return Report(NOTHING_NEW, f"no fraud to learn from yet: {waiting}", facts)
     try:
         trained = train(window, content, state.work(key), home)
     except InputError as error:
         return Report(DATA_REFUSED, f"the window cannot be trained on: {error}", facts)
     return _challenge(trained, key, facts, params, registry, state, home)
+
+
+def _window(state: State, params: Params) -> pd.DataFrame | str:
+    """Return the rows to learn from, or why there is nothing to learn yet."""
+    table = all_deliveries(state)
+    if table is None:
+        return "no delivery holds a row"
+    if params.data.label not in table:
+        return "no delivery holds a label yet"
+    window = labelled_window(table, params.data, params.retrain)
+    if window[params.data.label].any():
+        return window
+    # The first weeks of a business whose labels come late: nobody need look.
+    ripe = f"{len(window)} of {len(table)} rows in the window have a label that is ripe"
+    return f"no fraud to learn from yet: {ripe}"
 
 
 def _challenge(

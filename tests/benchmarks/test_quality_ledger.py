@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -213,3 +214,17 @@ def test_the_command_line_runs_and_reports(transactions, tmp_path, monkeypatch, 
     assert "to do" not in capsys.readouterr().out
     assert command.main([*arguments, "--report"]) == 0
     assert len(fits) == n_fits
+
+
+def test_a_parameter_that_came_later_leaves_keys_as_they_were_where_it_is_off():
+    job = next(job for job in plan(studies=["full_labels"]) if job.variant.name == "sgan")
+
+    def key(change=None, *, without=()):
+        section = {**job.variant.settings["sections"]["sgan"], **(change or {})}
+        section = {name: value for name, value in section.items() if name not in without}
+        settings = {"sections": {**job.variant.settings["sections"], "sgan": section}}
+        return replace(job, variant=replace(job.variant, settings=settings)).key("data")
+
+    assert key(without=["diversity_weight"]) == key() == job.key("data")
+    assert key({"diversity_weight": 1.0}) != key()
+    assert key(without=["dropout"]) != key()
