@@ -8,17 +8,23 @@ from pipeline.artifacts import atomic_path
 from pipeline.errors import UsageError
 
 SUFFIXES = (".csv", ".parquet")
+SECONDS_PER_DAY = 86_400.0
 
 
-def simulate(out: Path, *, n_rows: int, fraud_rate: float, seed: int, drift: float) -> None:
+def simulate(
+    out: Path, *, n_rows: int, fraud_rate: float, seed: int, drift: float, n_days: float,
+    first_day: float,
+) -> None:  # fmt: skip
     """Write a table from `features.simulation.simulate_transactions`.
 
     Parameters
     ----------
     out : Path
         ``.csv`` or ``.parquet``; replaced in one step.
-    n_rows, fraud_rate, seed, drift
+    n_rows, fraud_rate, seed, drift, n_days
         See `simulate_transactions`.
+    first_day : float
+        Days that are added to every time.
 
     Raises
     ------
@@ -33,9 +39,12 @@ def simulate(out: Path, *, n_rows: int, fraud_rate: float, seed: int, drift: flo
     from features.simulation import simulate_transactions
 
     try:
-        table = simulate_transactions(n_rows, fraud_rate=fraud_rate, drift=drift, seed=seed)
+        table = simulate_transactions(
+            n_rows, fraud_rate=fraud_rate, drift=drift, n_days=n_days, seed=seed
+        )
     except ValueError as error:
         raise UsageError(str(error)) from error
+    table = table.assign(Time=table["Time"] + first_day * SECONDS_PER_DAY)
     with atomic_path(out) as fresh:
         if out.suffix == ".csv":
             table.to_csv(fresh, index=False)

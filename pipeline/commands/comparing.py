@@ -14,7 +14,7 @@ from pipeline.commands.numbers import NOT_NEGATIVE, POSITIVE, FiniteRange
 logger = logging.getLogger(__name__)
 
 
-@click.command()
+@click.command(short_help="Compare models on the test rows that they share.")
 @click.argument("models", metavar="RUN RUN...", nargs=-1, required=True)
 @click.option("--on", type=click.Path(path_type=Path), help="Score this labelled table with all.")
 @click.option(

@@ -12,7 +12,7 @@ from pipeline.commands.logging_options import logging_options
 logger = logging.getLogger(__name__)
 
 
-@click.command()
+@click.command(short_help="Compare new transactions with what MODEL was tested on.")
 @click.option(
     "--data", type=click.Path(path_type=Path), required=True,
     help="New transactions: a CSV or Parquet file, or a folder of them.",

@@ -23,7 +23,7 @@ def state_option(command: Command) -> Command:
     )(command)
 
 
-@click.command()
+@click.command(short_help="Take in deliveries, train a challenger, promote it if it may be.")
 @click.option("--data", type=click.Path(path_type=Path), required=True, help="File or folder.")
 @click.option("--preset", "presets", metavar="NAME|FILE", multiple=True, help="As for run.")
 @click.option("-S", "assignments", metavar="KEY=VALUE", multiple=True, help="As for run.")
@@ -43,7 +43,7 @@ def retrain(**options: Any) -> None:
     click.get_current_context().exit(result.exit_code)
 
 
-@click.command()
+@click.command(short_help="Make VERSION of the registered model the champion.")
 @click.argument("version")
 @click.option("--reason", required=True, metavar="TEXT", help="Kept in the history.")
 @click.option("--by", metavar="NAME", help="Who decided.  [default: this user]")
@@ -77,7 +77,7 @@ def rollback(reason: str, by: str | None, state: Path) -> None:
     click.echo(_moved(entry))
 
 
-@click.command()
+@click.command(short_help="Show all promotions and rollbacks, and check their seals.")
 @state_option
 @logging_options
 def history(state: Path) -> None:

@@ -13,7 +13,7 @@ from pipeline.commands.logging_options import logging_options
 logger = logging.getLogger(__name__)
 
 
-@click.command()
+@click.command(short_help="Run the stages that are stale.")
 @click.argument("stage", required=False)
 @click.option("--from", "from_stage", metavar="STAGE", help="Run STAGE and all after it again.")
 @click.option("--force", is_flag=True, help="Run every stage, changed or not.")
@@ -76,7 +76,7 @@ def run(
         click.echo(summary)
 
 
-@click.command()
+@click.command(short_help="Run stage NAME alone (`dvc repro` calls this).")
 @click.argument("name")
 @click.option("--no-tracking", is_flag=True, help="Leave MLflow out.")
 @logging_options
@@ -105,11 +105,30 @@ def stage(name: str, no_tracking: bool) -> None:
     help="Change over time.",
 )
 @click.option(
+    "--days",
+    type=click.FloatRange(min=0, min_open=True),
+    default=2.0,
+    show_default=True,
+    help="Time that they cover.",
+)
+@click.option(
+    "--first-day",
+    type=click.FloatRange(min=0),
+    default=0.0,
+    show_default=True,
+    help="Days before them, so that files follow each other.",
+)
+@click.option(
     "--out", type=click.Path(path_type=Path, dir_okay=False), required=True, help=".csv or .parquet"
 )
 @logging_options
-def simulate(rows: int, fraud_rate: float, seed: int, drift: float, out: Path) -> None:
+def simulate(
+    rows: int, fraud_rate: float, seed: int, drift: float, days: float, first_day: float, out: Path
+) -> None:
     """Write simulated transactions to a CSV or Parquet file."""
     from pipeline.simulate import simulate as write_simulated
 
-    write_simulated(out, n_rows=rows, fraud_rate=fraud_rate, seed=seed, drift=drift)
+    write_simulated(
+        out, n_rows=rows, fraud_rate=fraud_rate, seed=seed, drift=drift, n_days=days,
+        first_day=first_day,
+    )  # fmt: skip

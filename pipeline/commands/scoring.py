@@ -14,7 +14,7 @@ from pipeline.commands.numbers import POSITIVE, SHARE, FiniteRange
 logger = logging.getLogger(__name__)
 
 
-@click.command()
+@click.command(short_help="Score the transactions in INPUT with MODEL.")
 @click.argument("model")
 @click.argument("source", metavar="INPUT", type=click.Path(path_type=Path))
 @click.option(
@@ -32,7 +32,7 @@ def score(model: str, source: Path, out: Path, reasons: bool) -> None:
     write_scores(model, source, out, reasons=reasons)
 
 
-@click.command()
+@click.command(short_help="Show the threshold of MODEL, or change it.")
 @click.argument("model")
 @click.option("--alerts-per-day", type=POSITIVE, metavar="N", help="At most N alerts a day.")
 @click.option("--alerts-share", type=SHARE, metavar="S", help="Alerts on a share S of all.")
@@ -83,7 +83,7 @@ def threshold(
     click.echo(describe(report, dry_run))
 
 
-@click.command()
+@click.command(short_help="Show the model card of MODEL.")
 @click.argument("model")
 @click.option(
     "--format",
@@ -107,7 +107,7 @@ def card(model: str, format_: str | None, out: Path | None) -> None:
         click.echo(text, nl=False)
 
 
-@click.command()
+@click.command(short_help="Approve MODEL for a use; its card shows it.")
 @click.argument("model")
 @click.option("--by", metavar="NAME", required=True, help="Who approves.")
 @click.option("--for", "what", metavar="USE", required=True, help="For what use.")

@@ -156,3 +156,18 @@ def test_simulate_writes_the_file_that_is_asked_for(cli, project, suffix):
     cli("simulate", *options, "--seed", "6")
     assert out.read_bytes() != first
     assert [path.name for path in project.folder.glob(".made*")] == []
+
+
+def test_simulated_files_can_follow_each_other(cli, project):
+    out = project.path("week2.parquet")
+    options = ["--rows", "3000", "--days", "7", "--first-day", "7", "--out", str(out)]
+    assert cli("simulate", *options).exit_code == 0
+    days = pd.read_parquet(out)["Time"] / 86_400
+    assert days.between(7, 14).all()
+    assert days.max() - days.min() > 6.9
+
+
+def test_the_list_of_commands_says_what_each_does_without_cutting_it(cli):
+    listed = cli("--help").stdout.partition("Commands:")[2].splitlines()
+    assert len(listed) > 10
+    assert [line for line in listed if line.endswith("...")] == []
