@@ -85,9 +85,9 @@ class Report:
         return EXIT_CODES[self.outcome]
 
     def as_line(self) -> str:
-        """Return everything as one line of JSON."""
+        """Return everything as one line of JSON, what a reader looks for first."""
         content = {"outcome": self.outcome, "exit_code": self.exit_code, "reason": self.reason}
-        return json.dumps(content | self.facts, sort_keys=True, allow_nan=False)
+        return json.dumps(content | dict(sorted(self.facts.items())), allow_nan=False)
 
 
 def retrain(request: RetrainRequest) -> Report:

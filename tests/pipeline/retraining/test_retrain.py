@@ -71,6 +71,7 @@ class Project:
     def outcome(self, *more):
         code, output, errors = self.retrain(*more)
         assert output.count("\n") == 1, errors
+        assert output.startswith('{"outcome": '), output
         content = json.loads(output)
         assert content["exit_code"] == code
         return content
