@@ -114,7 +114,12 @@ class SGANClassifier(ClassifierMixin, BaseEstimator):
         How often an unlabelled row of whose class the ensemble is confident is drawn, compared
         with a labelled row; 0 leaves unlabelled rows to the real/fake game. Needs `fraud_share`.
     pseudo_label_confidence : float in [0.5, 1), default=0.5
-        Probability of its class that a row must have for that.
+        Probability of its class that a row must have for that, by the mean of the members.
+    pseudo_label_agreement : float in [0, 1], default=0.0
+        Share of the members, each by itself, that must find the row's class the likelier one.
+    drop_biased_pseudo_labels : bool, default=False
+        Train an epoch without pseudo-labels where far more of them are frauds than of the
+        labelled rows (`models.pseudo_labels.largest_plausible_share`); reported in any case.
     separate_batches : bool, default=True
         Real and fake rows pass through the discriminator one after the other, which matters for
         batch normalisation.
@@ -141,9 +146,13 @@ class SGANClassifier(ClassifierMixin, BaseEstimator):
         Figures by epoch and member.
     ensemble_history_ : DataFrame
         By epoch: figures of the score on validation rows, if there are any; and with unlabelled
-        rows `n_pseudo_frauds` and `unlabelled_fraud_rate` that the epoch was trained with.
+        rows those of `models.pseudo_labels.describe` before the epoch, and whether it was trained
+        with these pseudo-labels (`uses_pseudo_labels`).
     collapses_ : list of dict
         Epoch, member and reason of every collapse that was detected.
+    pseudo_label_warnings_ : list of dict
+        Epoch and reason wherever more unlabelled rows passed for frauds than true labels make
+        plausible, and whether the epoch used them all the same.
     n_features_in_, feature_names_in_
         As everywhere in scikit-learn.
 
@@ -175,8 +184,9 @@ class SGANClassifier(ClassifierMixin, BaseEstimator):
         feature_matching_weight=1.0, historical_averaging_weight=0.0, diversity_weight=0.0,
         target_networks=False, stop_at_equilibrium=False, real_label=0.9, label_noise=0.05,
         input_noise=0.05, final_input_noise=0.0, replay_share=0.25,
-        pseudo_label_weight=0.5, pseudo_label_confidence=0.5, separate_batches=True,
-        validation_fraction=None, random_state=None,
+        pseudo_label_weight=0.5, pseudo_label_confidence=0.5, pseudo_label_agreement=0.0,
+        drop_biased_pseudo_labels=False, separate_batches=True, validation_fraction=None,
+        random_state=None,
     ):  # fmt: skip
         self.autoencoder = autoencoder
         self.vae = vae
@@ -218,6 +228,8 @@ class SGANClassifier(ClassifierMixin, BaseEstimator):
         self.replay_share = replay_share
         self.pseudo_label_weight = pseudo_label_weight
         self.pseudo_label_confidence = pseudo_label_confidence
+        self.pseudo_label_agreement = pseudo_label_agreement
+        self.drop_biased_pseudo_labels = drop_biased_pseudo_labels
         self.separate_batches = separate_batches
         self.validation_fraction = validation_fraction
         self.random_state = random_state
@@ -349,6 +361,7 @@ class SGANClassifier(ClassifierMixin, BaseEstimator):
             "active_members": self.active_members_.tolist(),
             "prior_shift": self.prior_shift_,
             "collapses": self.collapses_,
+            "pseudo_label_warnings": self.pseudo_label_warnings_,
         }
         (folder / "classifier.json").write_text(
             json.dumps(state, indent=2, sort_keys=True) + "\n", encoding="utf-8"
@@ -372,6 +385,7 @@ class SGANClassifier(ClassifierMixin, BaseEstimator):
         classifier.active_members_ = np.asarray(state["active_members"])
         classifier.prior_shift_ = state["prior_shift"]
         classifier.collapses_ = state["collapses"]
+        classifier.pseudo_label_warnings_ = state.get("pseudo_label_warnings", [])
         return classifier
 
     def _member_log_odds(self, X):
@@ -460,6 +474,7 @@ class SGANClassifier(ClassifierMixin, BaseEstimator):
         self.history_ = result.history
         self.ensemble_history_ = result.ensemble_history
         self.collapses_ = result.collapses
+        self.pseudo_label_warnings_ = result.pseudo_label_warnings
         labelled = real_codes[real_codes != UNLABELLED]
         # Without real frauds (all of them synthetic) there is no rate to correct to.
         fraud_rate = np.mean(labelled == 1) if len(labelled) else 0.5

@@ -37,6 +37,7 @@ class Progress:
     members: list[dict[str, Any]] = field(default_factory=list)
     ensemble: list[dict[str, float]] = field(default_factory=list)
     collapses: list[dict[str, Any]] = field(default_factory=list)
+    pseudo_label_warnings: list[dict[str, Any]] = field(default_factory=list)
     best_f1: list[float] = field(default_factory=list)
 
     def add(self, epoch, of_members, of_ensemble) -> None:

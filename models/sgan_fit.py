@@ -14,7 +14,7 @@ import tensorflow as tf
 from sklearn.metrics import average_precision_score, precision_recall_curve
 
 from models.collapse import SMALLEST_SCORE_DEVIATION, diagnose, is_at_equilibrium
-from models.pseudo_labels import PseudoLabels, estimate_fraud_rate, pseudo_labels
+from models.pseudo_labels import bias_warnings, describe, estimate_fraud_rate, pseudo_labels
 from models.sgan import SGAN
 from models.sgan_batches import RowPools, n_frauds_in_batch
 from models.sgan_checkpoint import Checkpoint
@@ -78,6 +78,12 @@ class FitData:
         positions = np.flatnonzero(self.codes == UNLABELLED)
         return positions[:: max(1, -(-len(positions) // MOST_PSEUDO_LABELS))]
 
+    def true_labels(self) -> dict[str, np.ndarray]:
+        """Codes of the labelled rows that no generator made, and those of validation rows."""
+        labelled = self.codes[(self.codes != UNLABELLED) & ~self.synthetic]
+        judges = {"validation": self.validation.codes} if self.validation else {}
+        return {"labelled": labelled, **judges}
+
     def n_real_frauds(self) -> int:
         """Labelled frauds that no generator made."""
         return int(np.sum((self.codes == 1) & ~self.synthetic))
@@ -105,6 +111,7 @@ class SGANFit:
     history: pd.DataFrame
     ensemble_history: pd.DataFrame
     collapses: list[dict[str, Any]]
+    pseudo_label_warnings: list[dict[str, Any]]
     unlabelled_fraud_rate: float
 
 
@@ -148,7 +155,9 @@ def fit_sgan(
         if settings.stop_at_equilibrium and is_at_equilibrium(progress.of_members(epoch - 1)):
             logger.info("stopped before epoch %d: nobody tells real rows from fakes", epoch)
             break
-        pools, unlabelled = _label(trainer, data, pools) if epoch else (pools, {})
+        unlabelled: dict[str, float] = {}
+        if epoch:
+            pools, unlabelled = _label(trainer, data, pools, epoch, progress)
         part_done = epoch / max(epochs - 1, 1)
         metrics = trainer.run_epoch(pools, first_noise + part_done * (last_noise - first_noise))
         if _judge(trainer, data, epoch, metrics, progress):
@@ -175,12 +184,13 @@ def fit_sgan(
         history=pd.DataFrame(progress.members),
         ensemble_history=pd.DataFrame(progress.ensemble),
         collapses=progress.collapses,
+        pseudo_label_warnings=progress.pseudo_label_warnings,
         unlabelled_fraud_rate=_unlabelled_fraud_rate(best, active, settings, data),
     )
 
 
-def _label(trainer, data, pools) -> tuple[RowPools, dict[str, float]]:
-    """Give unlabelled rows their labels for the next epoch, and say how many became frauds."""
+def _label(trainer, data, pools, epoch, progress) -> tuple[RowPools, dict[str, float]]:
+    """Give unlabelled rows their labels for the next epoch, and return the figures of these."""
     settings, positions = trainer.settings, data.unlabelled()
     if not len(positions) or not settings.pseudo_label_weight or settings.fraud_share is None:
         return pools, {}
@@ -190,18 +200,26 @@ def _label(trainer, data, pools) -> tuple[RowPools, dict[str, float]]:
     if not useful.any():
         return data.pools(), {}
     share_scored = len(positions) / np.sum(data.codes == UNLABELLED)
-    labels: PseudoLabels = pseudo_labels(
-        log_odds[:, useful].mean(axis=1), _batch_fraud_rate(settings),
-        settings.pseudo_label_confidence, share_scored * data.n_real_frauds(),
-    )  # fmt: skip
-    pools = pools._replace(
-        pseudo_genuine=_on_device(positions[labels.is_genuine]),
-        pseudo_fraud=_on_device(positions[labels.is_fraud]),
+    members, training_rate = log_odds[:, useful], _batch_fraud_rate(settings)
+    labels = pseudo_labels(
+        members.mean(axis=1),
+        training_rate,
+        settings.pseudo_label_confidence,
+        share_scored * data.n_real_frauds(),
+        members=members,
+        agreement=settings.pseudo_label_agreement,
     )
-    return pools, {
-        "n_pseudo_frauds": float(labels.is_fraud.sum()),
-        "unlabelled_fraud_rate": labels.fraud_rate,
-    }
+    warnings = bias_warnings(
+        labels, data.true_labels(), epoch=epoch, drop=settings.drop_biased_pseudo_labels
+    )
+    are_used = all(warning["are_used"] for warning in warnings)
+    progress.pseudo_label_warnings += warnings
+    pools = pools._replace(
+        pseudo_genuine=_on_device(positions[labels.is_genuine & are_used]),
+        pseudo_fraud=_on_device(positions[labels.is_fraud & are_used]),
+    )
+    figures = describe(labels, members, training_rate)
+    return pools, figures | {"uses_pseudo_labels": float(are_used)}
 
 
 def _batch_fraud_rate(settings: SGANTrainingSettings) -> float:

@@ -51,6 +51,8 @@ class SGANTrainingSettings:
     replay_share: float = 0.25
     pseudo_label_weight: float = 0.5
     pseudo_label_confidence: float = 0.5
+    pseudo_label_agreement: float = 0.0
+    drop_biased_pseudo_labels: bool = False
     separate_batches: bool = True
     real_fake_head: str = "shared"
 

@@ -68,6 +68,7 @@ def metrics_of(
         "n_active_members": int(classifier.active_members_.sum()),
         "members": _member_figures(context, classifier, members, validation, test),
         "collapses": chosen["collapses"],
+        "pseudo_label_warnings": chosen["pseudo_label_warnings"],
     }
     return {
         "data": {

@@ -203,6 +203,8 @@ class SGANParams(Section):
     replay_share: Rate
     pseudo_label_weight: NonNegative
     pseudo_label_confidence: Annotated[float, Field(ge=0.5, lt=1)]
+    pseudo_label_agreement: Share
+    drop_biased_pseudo_labels: bool
     separate_batches: bool
     challenge_augmentation: bool
     seed: Seed

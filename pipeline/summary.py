@@ -58,6 +58,7 @@ def _model_lines(metrics: Mapping[str, Any]) -> list[str]:
     lines = []
     if sgan.get("chosen_epoch") is not None:
         lines.append(f"SGAN         epoch {sgan['chosen_epoch']} chosen on validation rows")
+    lines += _warnings(sgan)
     caught = _first(sgan, "n_caught", "n_frauds_caught")
     if caught is not None and sgan.get("n_frauds") is not None:
         alarms = sgan.get("n_false_alarms")
@@ -78,6 +79,16 @@ def _model_lines(metrics: Mapping[str, Any]) -> list[str]:
         line = f"{_words(name):{name_width}}  {precision:21}  {_interval(figures.get('f1'))}"
         lines.append(line.rstrip()[:WIDTH])
     return lines
+
+
+def _warnings(sgan: Mapping[str, Any]) -> list[str]:
+    """Return a line where rows passed for frauds too often by the epoch that was chosen."""
+    warnings = sgan.get("pseudo_label_warnings") or []
+    epochs = {one["epoch"] for one in warnings if one["epoch"] <= sgan["chosen_epoch"]}
+    if not epochs:
+        return []
+    some = f"{len(epochs)} epoch{'s' if len(epochs) != 1 else ''}"
+    return [f"Warning      pseudo-labels look biased in {some} (sgan/chosen.json says why)"]
 
 
 def _score_lines(expected_frauds: Mapping[str, Any]) -> list[str]:

@@ -102,6 +102,7 @@ def build_card(
         "stability": {
             **member_spread(metrics[SGAN]["members"]),
             "collapses": metrics[SGAN]["collapses"],
+            "pseudo_labels": _pseudo_labels(run),
             "note": words.STABILITY_NOTE,
         },
         "augmentation": _augmentation(run),
@@ -189,6 +190,24 @@ def _split(run: Mapping[str, Any]) -> dict[str, Any]:
         "parts": found["parts"] if found else {"train": absent(OLDER), **parts},
         "label_budget": budget if any(n is not None for n in budget.values()) else None,
     }
+
+
+def _pseudo_labels(run: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what unlabelled rows passed for in the chosen epoch, and what looked biased."""
+    metrics = run["metrics"][SGAN]
+    if "pseudo_label_warnings" not in metrics:
+        return absent(OLDER)
+    figures = run["chosen"]["figures"]
+    if "pseudo_fraud_share" not in figures:
+        return absent("no unlabelled rows took part as pseudo-labels in the chosen epoch")
+    # What came after the chosen epoch did not teach this model.
+    warnings = [
+        warning
+        for warning in metrics["pseudo_label_warnings"]
+        if warning["epoch"] <= metrics["chosen_epoch"]
+    ]
+    names = ("n_pseudo_frauds", "n_pseudo_genuine", "pseudo_fraud_share", "uses_pseudo_labels")
+    return {**{name: figures[name] for name in names}, "warnings": warnings}
 
 
 def _threshold(manifest: Mapping[str, Any], run: Mapping[str, Any]) -> dict[str, Any]:

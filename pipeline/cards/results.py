@@ -173,7 +173,7 @@ def stability(found: Mapping[str, Any]) -> list[Block]:
         else "No member collapsed in training."
     )
     return [
-        text(collapsed, found["note"]),
+        text(collapsed, *_pseudo_labels(found["pseudo_labels"]), found["note"]),
         table(
             "Members alone, and their spread",
             ["Member", "Average precision on test rows", "F1 on test rows", "F1 on validation "
@@ -182,6 +182,26 @@ def stability(found: Mapping[str, Any]) -> list[Block]:
             "123",
         ),
     ]  # fmt: skip
+
+
+def _pseudo_labels(found: Mapping[str, Any]) -> list[str]:
+    """Return what unlabelled rows passed for, and whether that looked biased."""
+    if "not_available" in found:
+        return []
+    passed = (
+        f"In the chosen epoch {count(found['n_pseudo_frauds'])} unlabelled rows passed for frauds "
+        f"and {count(found['n_pseudo_genuine'])} for genuine ones"
+    )
+    passed += "." if found["uses_pseudo_labels"] else ", which was not used in training."
+    warnings = found["warnings"]
+    if not warnings:
+        return [passed]
+    epochs = sorted({warning["epoch"] for warning in warnings})
+    return [
+        passed,
+        f"These pseudo-labels looked biased in {len(epochs)} epochs, first in epoch {epochs[0]}: "
+        f"{warnings[0]['reason']}. What they taught may be wrong.",
+    ]
 
 
 def _one_model(one: Mapping[str, Any]) -> list[str]:

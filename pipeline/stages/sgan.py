@@ -61,6 +61,7 @@ def sgan(context: StageContext) -> StageResult:
             "chosen_validation_average_precision": float(chosen["validation_average_precision"]),
             "chosen_validation_f1": float(chosen["validation_f1"]),
             "n_collapses": float(len(classifier.collapses_)),
+            "n_pseudo_label_warnings": float(len(classifier.pseudo_label_warnings_)),
         },
     )
 
@@ -131,6 +132,7 @@ def _write_history(classifier: SGANClassifier, folder: Path) -> None:
             "figures": classifier.ensemble_history_.iloc[chosen].dropna().to_dict(),
             "active_members": classifier.active_members_.tolist(),
             "collapses": classifier.collapses_,
+            "pseudo_label_warnings": classifier.pseudo_label_warnings_,
         },
         folder / "chosen.json",
     )

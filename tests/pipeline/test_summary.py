@@ -49,5 +49,22 @@ def test_what_does_not_fit_beside_many_frauds_is_left_out(tmp_path):
     assert "Predicted    93,400 frauds (92,801-93,999), 93,123 came\n" in text
 
 
+def test_biased_pseudo_labels_that_taught_the_chosen_epoch_are_named(tmp_path):
+    artifacts = Artifacts(tmp_path)
+    artifacts.folder("evaluate").mkdir(parents=True)
+    warnings = [
+        {"epoch": epoch, "beside": beside, "reason": "x", "are_used": True}
+        for epoch, beside in ((2, "labelled"), (2, "validation"), (5, "labelled"), (9, "labelled"))
+    ]
+    for chosen, words in ((1, ""), (4, "in 1 epoch ("), (7, "in 2 epochs (")):
+        content = {"sgan": {"chosen_epoch": chosen, "pseudo_label_warnings": warnings}}
+        write_json(content, tmp_path / "evaluate/metrics.json")
+        text = summarize(artifacts)
+        assert ("Warning      pseudo-labels look biased " + words in text) == bool(words)
+        named = [line for line in text.splitlines() if "Warning" in line]
+        assert len(named) == bool(words)
+        assert all(len(line) <= 80 for line in named)
+
+
 def test_there_is_no_summary_before_there_are_figures(tmp_path):
     assert summarize(Artifacts(tmp_path)) == ""

@@ -333,6 +333,52 @@ def test_members_that_collapsed_have_no_figures(parts):
     assert "1 members collapsed" in render(card, "md")
 
 
+PASSED = {
+    "n_pseudo_frauds": 3017.0, "n_pseudo_genuine": 35766.0, "pseudo_fraud_share": 0.0778,
+    "uses_pseudo_labels": 1.0,
+}  # fmt: skip
+
+
+def with_pseudo_labels(parts, warnings, **figures):
+    manifest, run = copy.deepcopy(parts)
+    run["chosen"]["figures"] |= PASSED | figures
+    run["metrics"]["sgan"] |= {"chosen_epoch": 5, "pseudo_label_warnings": warnings}
+    return build_card(manifest, run)
+
+
+def test_the_card_says_what_unlabelled_rows_passed_for(parts):
+    text = render(with_pseudo_labels(parts, []), "md")
+    assert "3,017 unlabelled rows passed for frauds and 35,766 for genuine ones." in text
+    assert "looked biased" not in text
+    left_out = render(with_pseudo_labels(parts, [], uses_pseudo_labels=0.0), "md")
+    assert "which was not used in training" in left_out
+
+
+def test_the_card_names_biased_pseudo_labels_up_to_the_chosen_epoch(parts):
+    warnings = [
+        {"epoch": epoch, "beside": "labelled", "reason": f"reason {epoch}", "are_used": True}
+        for epoch in (3, 4, 6)
+    ]
+    card = with_pseudo_labels(parts, warnings)
+    assert card["stability"]["pseudo_labels"]["warnings"] == warnings[:2]
+    for format in ("md", "html"):
+        text = render(card, format)
+        assert "looked biased in 2 epochs, first in epoch 3: reason 3." in text
+        assert "reason 6" not in text
+
+
+def test_a_card_without_pseudo_labels_leaves_them_out(parts):
+    manifest, run = copy.deepcopy(parts)
+    run["metrics"]["sgan"].pop("pseudo_label_warnings", None)
+    older = build_card(manifest, run)
+    assert "not_available" in older["stability"]["pseudo_labels"]
+    run["metrics"]["sgan"]["pseudo_label_warnings"] = []
+    run["chosen"]["figures"].pop("pseudo_fraud_share", None)
+    without = build_card(manifest, run)
+    for card in (older, without):
+        assert "unlabelled rows passed" not in render(card, "md")
+
+
 def test_a_model_without_evidence_is_refused_with_the_cure(packaged):
     with pytest.raises(InputError, match=r"no evidence.*run the stage evaluate again"):
         card_of(packaged.folder)

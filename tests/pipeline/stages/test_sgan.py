@@ -136,6 +136,23 @@ def test_each_epoch_is_reported_at_its_step(other_seed):
     assert (result.n_rows, result.n_frauds) == (632, 80)
 
 
+def test_pseudo_labels_are_reported_in_artifacts_and_metrics(other_seed):
+    project, result, tracker = other_seed
+    chosen = read_json(project.path("sgan", "chosen.json"))
+    warnings = chosen["pseudo_label_warnings"]
+    assert result.metrics["n_pseudo_label_warnings"] == len(warnings)
+    by_epoch = pd.read_csv(project.path("sgan", "ensemble.csv"))
+    taught = by_epoch.dropna(subset="pseudo_fraud_share")
+    assert taught["epoch"].tolist() == list(range(1, EPOCHS))
+    for _, row in taught.iterrows():
+        _, metrics = tracker.metrics[int(row["epoch"])]
+        for name in ("n_pseudo_frauds", "n_pseudo_genuine", "pseudo_fraud_share",
+                     "unlabelled_fraud_rate", "uses_pseudo_labels"):  # fmt: skip
+            assert metrics[name] == pytest.approx(row[name]), name
+    # The log and the file are of the same epochs.
+    assert {w["epoch"] for w in warnings} <= set(taught["epoch"])
+
+
 def test_another_seed_changes_the_sgan_alone(trained_project, other_seed):
     project = other_seed[0]
     before, after = (p.digests("autoencoder", "vae", "sgan") for p in (trained_project, project))
