@@ -33,6 +33,7 @@ TRAINING_KEYS = {"optimizer", "learning_rate", "batch_size", "epochs", "seed"}
 CLASSES = {"autoencoder": TabularAutoencoder, "vae": TabularVAE}
 AUTOENCODER_INPUTS = {"autoencoder_code", "reconstruction_error"}
 SCALINGS = ("standard", "arcsinh")
+PSEUDO_LABEL_FIGURES = {"n_pseudo_frauds", "unlabelled_fraud_rate"}
 CURVE_POINTS = 100  # of a curve in the results file; the whole curve lies beside the scores
 
 
@@ -141,6 +142,8 @@ def _account(classifier, n_synthetic):
         "n_synthetic": n_synthetic,
     }
     ensemble = classifier.ensemble_history_
+    for name in PSEUDO_LABEL_FIGURES & set(ensemble):
+        notes[name] = float(ensemble[name].iloc[-1])
     if "validation_f1" not in ensemble:
         return notes, {}
     members = classifier.history_.pivot(index="member", columns="epoch", values="validation_f1")

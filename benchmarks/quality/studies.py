@@ -191,6 +191,22 @@ def _habits(small: bool) -> list[Job]:
     return _ablation("habits", variants.habit_variants(small=small), small)
 
 
+def _pseudo_labels(small: bool) -> list[Job]:
+    # The rows of `few_labels` at 20 + 480, so that the shipped variant is the fit of that study.
+    setting = "20 + 480"
+    n_frauds, n_genuine = BUDGETS[setting]
+    return [
+        Job(
+            study="pseudo_labels", setting=setting, variant=variant,
+            split={"function": "few_labels", "n_frauds": n_frauds, "n_genuine": n_genuine,
+                   "seed": 0, "fold": fold},
+            fit_seed=0, round=fold,
+        )
+        for _, fold in _splits(small, 1)
+        for variant in variants.pseudo_label_variants(small=small)
+    ]  # fmt: skip
+
+
 def _ablation(
     study: str,
     everything: list[Variant],
@@ -231,4 +247,5 @@ STUDIES = {
     "inputs": _inputs,
     "augmentation": _augmentation,
     "habits": _habits,
+    "pseudo_labels": _pseudo_labels,
 }

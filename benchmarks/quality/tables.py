@@ -110,6 +110,23 @@ def steady_table(outcomes: Outcomes) -> str:
     return markdown(head, rows)
 
 
+def pseudo_label_table(outcomes: Outcomes) -> str:
+    """What unlabelled rows passed for before the last epoch of each variant's fits."""
+    rows = [
+        [
+            spell(name),
+            _mean(values(cells.values(), "n_pseudo_frauds"), 0),
+            _percent(values(cells.values(), "unlabelled_fraud_rate")),
+        ]
+        for name, cells in outcomes.of("pseudo_labels").items()
+    ]
+    return markdown(["variant", "pseudo-frauds", "estimated fraud rate"], rows)
+
+
+def _percent(rates):
+    return f"{np.mean(rates):.2%}" if len(rates) else MISSING
+
+
 def _steady_row(name, best, last, ensembles):
     if not len(best):
         return [name, "0"] + [MISSING] * 6

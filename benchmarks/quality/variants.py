@@ -19,6 +19,14 @@ SMALL = {
     "autoencoder.epochs": 1, "vae.epochs": 1,
 }  # fmt: skip
 
+# Weight against none at the shipped confidence, then the ways to be choosier about rows.
+PSEUDO_LABELS: dict[str, dict[str, float]] = {
+    "no_pseudo_labels": {"pseudo_label_weight": 0.0},
+    **{f"weight_{weight:g}": {"pseudo_label_weight": weight} for weight in (0.25, 0.5, 1.0)},
+    **{f"confidence_{level:g}": {"pseudo_label_confidence": level} for level in (0.9, 0.99)},
+    "all_members_agree": {"pseudo_label_agreement": 1.0},
+}
+
 # Each habit without and with; the one that the defaults do not have is tried against them.
 HABITS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "gan_game": ({"unsupervised_weight": 0.0}, {"unsupervised_weight": 0.5}),
@@ -121,6 +129,18 @@ def habit_variants(*, small: bool) -> list[Variant]:
         change = {"sgan.generator_learning_rate": defaults["learning_rate"]}
         variants.append(network("without_two_time_scales", overrides=change, small=small))
     return variants
+
+
+def pseudo_label_variants(*, small: bool) -> list[Variant]:
+    """Return the preset for few labels by what unlabelled rows may do in it."""
+    defaults = _content(_preset_changes(("few_labels",)))["sgan"]
+    made = []
+    for name, changes in PSEUDO_LABELS.items():
+        is_shipped = changes.items() <= defaults.items()
+        title = f"{name}_as_shipped" if is_shipped else name
+        overrides = {f"sgan.{key}": value for key, value in changes.items()}
+        made.append(network(title, presets=("few_labels",), overrides=overrides, small=small))
+    return made
 
 
 def _preset_changes(names: tuple[str, ...]) -> dict[str, Any]:
