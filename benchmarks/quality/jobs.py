@@ -30,6 +30,8 @@ NEUTRAL = {
         "hidden_noise": 0.0,
         "output_activation": "linear",
         "sampling_dropout": False,
+        "pseudo_label_agreement": 0.0,
+        "drop_biased_pseudo_labels": False,
     }
 }
 # A change here asks for new figures, not for new fits.
