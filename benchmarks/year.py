@@ -1,9 +1,9 @@
 """A year of weekly deliveries through `counterfoil retrain`, against two simpler policies.
 
 Run from the repository root: ``python -m benchmarks.year``. Customers and frauds drift through
-the year, a new kind of fraud appears in week 20, labels come a week late, the labels of one
-delivery are shuffled, one delivery is empty and one comes twice. Each model is judged on the
-transactions of the week after it was made, with their true labels.
+the year, a new kind of fraud appears in week 20, labels come a week late, the label feed of one
+delivery says fraud to two whole days, one delivery is empty and one comes twice. Each model is
+judged on the transactions of the week after it was made, with their true labels.
 """
 
 from __future__ import annotations
@@ -27,8 +27,10 @@ from features.simulation import simulate_transactions
 
 logger = logging.getLogger("benchmarks.year")
 
-WEEK = 7 * 86_400
+SECONDS_PER_DAY = 86_400
+WEEK = 7 * SECONDS_PER_DAY
 NEW_PATTERN_WEEK, POISONED_WEEK, EMPTY_WEEK, DOUBLE_WEEK = 20, 30, 35, 40
+POISONED_DAYS = 2
 ROWS_A_WEEK, FRAUD_RATE, DRIFT = 2500, 0.012, 0.6
 NEW_DIRECTION = {"V20": 4.0, "V23": -4.0, "V26": 3.0}  # of the frauds of the new kind
 SETTINGS = (
@@ -90,8 +92,8 @@ def delivery(weeks: list[pd.DataFrame], number: int) -> pd.DataFrame:
     back = 3 if number in (POISONED_WEEK + 1, EMPTY_WEEK + 1) else 1
     before = pd.concat([weeks[max(number - i, 0)] for i in range(back, 0, -1)]).drop_duplicates()
     if number == POISONED_WEEK:
-        shuffled = before["Class"].sample(frac=1, random_state=4).to_numpy()
-        before = before.assign(Class=shuffled)
+        day = before["Time"] // SECONDS_PER_DAY % 7
+        before = before.assign(Class=before["Class"].mask(day < POISONED_DAYS, 1))
     return pd.concat([before, now], ignore_index=True) if number else now
 
 
@@ -228,7 +230,7 @@ def _report(lines: list[dict], out: Path) -> None:
             axis.plot(*zip(*known, strict=True), color=method_colour(index), label=name,
                       linewidth=1.6, marker="os^"[index], markersize=3)  # fmt: skip
             means[name, metric] = float(np.mean([value for _, value in known]))
-        for week, text in ((NEW_PATTERN_WEEK, "new frauds"), (POISONED_WEEK, "shuffled labels")):
+        for week, text in ((NEW_PATTERN_WEEK, "new frauds"), (POISONED_WEEK, "wrong labels")):
             axis.axvline(week, color=REFERENCE, linestyle=":", linewidth=1)
             axis.text(week + 0.2, 0.02, text, fontsize=8, color=REFERENCE)
         axis.set(ylabel=f"{label} of the week", ylim=(0, 1.02))
@@ -254,8 +256,8 @@ def _page(lines: list[dict], means: dict[tuple[str, str], float]) -> str:
 Made by `python -m benchmarks.year`; do not edit. {len(lines)} weekly deliveries of \
 {ROWS_A_WEEK:,} simulated transactions, {FRAUD_RATE:.1%} frauds, drift {DRIFT:g} over the year; \
 half of the frauds are of a new kind from week {NEW_PATTERN_WEEK} on; labels come a week late; \
-those of week {POISONED_WEEK}'s delivery are shuffled, week {EMPTY_WEEK} is empty, week \
-{DOUBLE_WEEK} comes twice. Small networks (3 members, 6 epochs of 40 steps). A model is judged on \
+in week {POISONED_WEEK} the feed says fraud to all transactions of {POISONED_DAYS} days, week \
+{EMPTY_WEEK} is empty, week {DOUBLE_WEEK} comes twice. Small networks (3 members, 6 epochs of 40 steps). A model is judged on \
 the week after it was made, with the true labels.
 
 | policy | average precision, mean of weeks | F1, mean of weeks |
