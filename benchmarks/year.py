@@ -257,8 +257,8 @@ Made by `python -m benchmarks.year`; do not edit. {len(lines)} weekly deliveries
 {ROWS_A_WEEK:,} simulated transactions, {FRAUD_RATE:.1%} frauds, drift {DRIFT:g} over the year; \
 half of the frauds are of a new kind from week {NEW_PATTERN_WEEK} on; labels come a week late; \
 in week {POISONED_WEEK} the feed says fraud to all transactions of {POISONED_DAYS} days, week \
-{EMPTY_WEEK} is empty, week {DOUBLE_WEEK} comes twice. Small networks (3 members, 6 epochs of 40 steps). A model is judged on \
-the week after it was made, with the true labels.
+{EMPTY_WEEK} is empty, week {DOUBLE_WEEK} comes twice. Small networks (3 members, 6 epochs of 40 \
+steps). A model is judged on the week after it was made, with the true labels.
 
 | policy | average precision, mean of weeks | F1, mean of weeks |
 | --- | --: | --: |
