@@ -7,7 +7,8 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from models.sgan import LEAKY_SLOPE, SGAN
+from models.networks import LEAKY_SLOPE
+from models.sgan import SGAN
 from models.training import apply_in_batches
 
 ROWS_PER_CALL = 1024  # what lies in memory for a row (6 members, 30 inputs) takes about 60 kB

@@ -1,8 +1,6 @@
-"""The semi-supervised GAN's networks: a generator and a two-headed discriminator per member."""
+"""Several semi-supervised GANs side by side, with frozen encoders inside."""
 
 from __future__ import annotations
-
-from typing import NamedTuple
 
 import keras
 import numpy as np
@@ -10,151 +8,10 @@ import tensorflow as tf
 from keras import ops
 
 from models.encoding import PiecewiseLinearEncoding
-from models.layers import MemberDense, MemberNormalization
+from models.networks import Discriminator, Generator
 
-LEAKY_SLOPE = 0.2
 COLUMN_ENCODINGS = ("none", "piecewise_linear")
 INPUT_PARTS = ("autoencoder_code", "reconstruction_error", "vae_code")
-
-
-class DiscriminatorOutput(NamedTuple):
-    """What the discriminator says of rows; each of shape (n_members, batch, ...).
-
-    Attributes
-    ----------
-    class_logits : (n_members, batch, 3)
-        Logits of genuine, fraud, fake.
-    real_logit : (n_members, batch)
-        Log odds of being real.
-    hidden : (n_members, batch, units)
-        The last hidden layer, for feature matching.
-    """
-
-    class_logits: tf.Tensor
-    real_logit: tf.Tensor
-    hidden: tf.Tensor
-
-
-class MemberStack(keras.layers.Layer):
-    """Dense hidden layers with normalisation, leaky ReLU and dropout, for all members at once."""
-
-    def __init__(
-        self, units, n_members, *, normalization="none", spectral_norm=False, dropout=0.0,
-        masked=False, seed=0,
-    ):  # fmt: skip
-        super().__init__(name="stack")
-        self.dropout = dropout
-        self.dense = [
-            MemberDense(
-                width,
-                n_members,
-                spectral_norm=spectral_norm,
-                masked=masked and i == 0,
-                seed=seed + 2 * i,
-                name=f"dense_{i}",
-            )
-            for i, width in enumerate(units)
-        ]
-        self.norms = [
-            MemberNormalization(normalization, n_members, name=f"norm_{i}")
-            if normalization != "none"
-            else None
-            for i in range(len(units))
-        ]
-        self.seed_generator = keras.random.SeedGenerator(seed)
-
-    def build(self, input_shape):
-        """Build each layer on the width of the one before."""
-        shape = tuple(input_shape)
-        for dense, norm in zip(self.dense, self.norms, strict=True):
-            dense.build(shape)
-            shape = (*shape[:-1], dense.units)
-            if norm is not None:
-                norm.build(shape)
-        self.output_width = shape[-1]
-
-    def call(self, inputs, training=False):
-        """Map (n_members, batch, n_inputs) to (n_members, batch, units[-1])."""
-        hidden = inputs
-        for dense, norm in zip(self.dense, self.norms, strict=True):
-            hidden = dense(hidden, training=training)
-            if norm is not None:
-                hidden = norm(hidden, training=training)
-            hidden = tf.nn.leaky_relu(hidden, LEAKY_SLOPE)
-            if training and self.dropout:
-                hidden = keras.random.dropout(hidden, self.dropout, seed=self.seed_generator)
-        return hidden
-
-
-class Generator(keras.layers.Layer):
-    """Makes scaled transactions from normal noise."""
-
-    def __init__(
-        self, n_features, units, n_members, *, normalization="none", dropout=0.0,
-        output_activation="linear", seed=0,
-    ):  # fmt: skip
-        super().__init__(name="generator")
-        self.stack = MemberStack(
-            units, n_members, normalization=normalization, dropout=dropout, seed=seed
-        )
-        self.head = MemberDense(n_features, n_members, seed=seed + 1000, name="head")
-        self.output_activation = keras.activations.get(output_activation)
-
-    def build(self, input_shape):
-        """Build for noise of shape (n_members, batch, noise_dim)."""
-        self.stack.build(input_shape)
-        self.head.build((*input_shape[:-1], self.stack.output_width))
-
-    def call(self, noise, training=False):
-        """Map noise (n_members, batch, noise_dim) to rows (n_members, batch, n_features)."""
-        return self.output_activation(self.head(self.stack(noise, training=training)))
-
-
-class Discriminator(keras.layers.Layer):
-    """Two heads on shared layers: fraud, genuine or fake; and real or fake.
-
-    With ``real_fake_head="shared"`` the second head is derived from the first: the log odds of
-    being real are ``logsumexp(genuine, fraud) - fake`` (Salimans et al. 2016, section 5). With
-    ``"separate"`` it has weights of its own (Odena 2016).
-    """
-
-    def __init__(
-        self, units, n_members, *, normalization="none", spectral_norm=False, dropout=0.0,
-        real_fake_head="shared", masked=False, seed=0,
-    ):  # fmt: skip
-        super().__init__(name="discriminator")
-        self.stack = MemberStack(
-            units, n_members, normalization=normalization, spectral_norm=spectral_norm,
-            dropout=dropout, masked=masked, seed=seed,
-        )  # fmt: skip
-        self.class_head = MemberDense(
-            3, n_members, spectral_norm=spectral_norm, seed=seed + 1000, name="class_head"
-        )
-        self.real_head = (
-            MemberDense(
-                1, n_members, spectral_norm=spectral_norm, seed=seed + 1001, name="real_head"
-            )
-            if real_fake_head == "separate"
-            else None
-        )
-
-    def build(self, input_shape):
-        """Build for inputs of shape (n_members, batch, n_inputs)."""
-        self.stack.build(input_shape)
-        hidden_shape = (*input_shape[:-1], self.stack.output_width)
-        self.class_head.build(hidden_shape)
-        if self.real_head is not None:
-            self.real_head.build(hidden_shape)
-
-    def call(self, inputs, training=False):
-        """Judge inputs of shape (n_members, batch, n_inputs)."""
-        hidden = self.stack(inputs, training=training)
-        class_logits = self.class_head(hidden, training=training)
-        if self.real_head is None:
-            real_logit = ops.logsumexp(class_logits[..., :2], axis=-1) - class_logits[..., 2]
-        else:
-            real_logit = ops.squeeze(self.real_head(hidden, training=training), axis=-1)
-        return DiscriminatorOutput(class_logits, real_logit, hidden)
 
 
 @keras.saving.register_keras_serializable(package="counterfoil")

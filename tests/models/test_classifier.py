@@ -13,7 +13,7 @@ from sklearn.metrics import average_precision_score
 
 from models.autoencoder import TabularAutoencoder
 from models.classifier import SGANClassifier
-from models.sgan import Generator
+from models.networks import Generator
 from models.sgan_fit import TOLERANCE, FitData
 from models.sgan_training import SGANTrainer
 from models.training import TrainingDivergedError
