@@ -1,4 +1,4 @@
-"""A dense autoencoder of scaled transactions."""
+"""An autoencoder of scaled transactions, or of images."""
 
 from __future__ import annotations
 
@@ -7,7 +7,13 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from models.losses import mean_squared_error
+from models.bodies import make_body
+from models.losses import (
+    check_reconstructed_rows,
+    check_reconstruction_loss,
+    mean_binary_cross_entropy,
+    mean_squared_error,
+)
 
 
 @keras.saving.register_keras_serializable(package="counterfoil")
@@ -23,7 +29,7 @@ class TabularAutoencoder(keras.Model):
         Columns of a row.
     hidden_units : sequence of int, default=()
         Widths of the hidden layers of the encoder, from the input inwards; the decoder mirrors
-        them.
+        them. With `image_shape` they are filters of convolutions.
     latent_dim : int, default=12
         Width of the code.
     hidden_activation : str, default="relu"
@@ -40,6 +46,17 @@ class TabularAutoencoder(keras.Model):
         Seed of the initial weights and of the noise. No global random state is touched.
     name : str, default="autoencoder"
         Keras name.
+    reconstruction_loss : {"squared_error", "binary_cross_entropy"}, default="squared_error"
+        Averaged over the columns. Binary cross-entropy needs ``output_activation="sigmoid"`` and
+        rows in [0, 1]. The reconstruction error as a feature is the squared one with both.
+    salt_noise : float in [0, 1), default=0.0
+        Share of the values that training sets to 1 in the input and not in the target, for rows
+        scaled to [0, 1]: the pixels of an image that are turned white.
+    image_shape : tuple (height, width, channels), optional
+        What each row is an image of, flattened row by row; the hidden layers are then
+        convolutional (`models.bodies.ConvolutionalBody`). None for dense layers.
+    kernel_size : int, default=3
+        Pixels along each side of the kernels of convolutions.
     """
 
     def __init__(
@@ -53,9 +70,15 @@ class TabularAutoencoder(keras.Model):
         input_noise=0.0,
         seed=0,
         name="autoencoder",
+        *,
+        reconstruction_loss="squared_error",
+        salt_noise=0.0,
+        image_shape=None,
+        kernel_size=3,
         **kwargs,
     ):
         super().__init__(name=name, **kwargs)
+        check_reconstruction_loss(reconstruction_loss, output_activation)
         self.n_features = n_features
         self.hidden_units = tuple(hidden_units)
         self.latent_dim = latent_dim
@@ -64,15 +87,17 @@ class TabularAutoencoder(keras.Model):
         self.output_activation = output_activation
         self.input_noise = input_noise
         self.seed = seed
+        self.reconstruction_loss = reconstruction_loss
+        self.salt_noise = salt_noise
+        self.image_shape = tuple(image_shape) if image_shape is not None else None
+        self.kernel_size = kernel_size
         seeds = iter(np.random.SeedSequence(seed).generate_state(2 * len(self.hidden_units) + 3))
-        self.encoder = dense_stack(
-            n_features, (*self.hidden_units, latent_dim), hidden_activation, code_activation,
-            seeds, "encoder",
+        body = make_body(
+            n_features, hidden_units, hidden_activation,
+            image_shape=self.image_shape, kernel_size=kernel_size,
         )  # fmt: skip
-        self.decoder = dense_stack(
-            latent_dim, (*reversed(self.hidden_units), n_features), hidden_activation,
-            output_activation, seeds, "decoder",
-        )  # fmt: skip
+        self.encoder = body.encoder(latent_dim, code_activation, seeds)
+        self.decoder = body.decoder(latent_dim, output_activation, seeds)
         self.seed_generator = keras.random.SeedGenerator(int(next(seeds)))
         self.loss_tracker = keras.metrics.Mean(name="loss")
         self.encode_rows = tf.function(
@@ -92,9 +117,16 @@ class TabularAutoencoder(keras.Model):
 
     def call(self, x, training=False):
         """Reconstruct each row: (batch, n_features) -> (batch, n_features)."""
-        if training and self.input_noise:
+        return self.decode(self.encode(self.corrupt(x) if training else x))
+
+    def corrupt(self, x):
+        """Rows as training sees them, with the noise of this model: the shape of `x`."""
+        if self.input_noise:
             x = x + self.input_noise * keras.random.normal(ops.shape(x), seed=self.seed_generator)
-        return self.decode(self.encode(x))
+        if self.salt_noise:
+            chance = keras.random.uniform(ops.shape(x), seed=self.seed_generator)
+            x = ops.where(chance < self.salt_noise, 1.0, x)
+        return x
 
     def reconstruction_error(self, x):
         """Mean squared error of each row's reconstruction: (batch, n_features) -> (batch, 1)."""
@@ -111,12 +143,28 @@ class TabularAutoencoder(keras.Model):
 
     def evaluate_losses(self, x):
         """Losses of rows outside training, per row: {"loss": (batch,)}."""
-        return {"loss": mean_squared_error(x, self(x))}
+        return {"loss": self.row_losses(x, self(x))}
+
+    def row_losses(self, x, reconstruction):
+        """Loss of each row: (batch, n_features) twice -> (batch,)."""
+        if self.reconstruction_loss == "binary_cross_entropy":
+            return mean_binary_cross_entropy(x, reconstruction)
+        return mean_squared_error(x, reconstruction)
+
+    def check_rows(self, x):
+        """Refuse training rows that the loss is not made for.
+
+        Raises
+        ------
+        ValueError
+            If the loss is binary cross-entropy and a value lies outside [0, 1].
+        """
+        check_reconstructed_rows(self.reconstruction_loss, x)
 
     def learn(self, x):
         """Take one optimizer step on a batch of rows and record its losses in `metrics`."""
         with tf.GradientTape() as tape:
-            losses = mean_squared_error(x, self(x, training=True))
+            losses = self.row_losses(x, self(x, training=True))
             loss = ops.mean(losses)
         gradients = tape.gradient(loss, self.trainable_variables)
         self.optimizer.apply(gradients, self.trainable_variables)
@@ -144,39 +192,9 @@ class TabularAutoencoder(keras.Model):
             "output_activation": self.output_activation,
             "input_noise": self.input_noise,
             "seed": self.seed,
+            "reconstruction_loss": self.reconstruction_loss,
+            "salt_noise": self.salt_noise,
+            "image_shape": self.image_shape,
+            "kernel_size": self.kernel_size,
             "name": self.name,
         }
-
-
-def dense_stack(n_inputs, units, hidden_activation, last_activation, seeds, name):
-    """Built dense layers one after another, with seeded initial weights.
-
-    Parameters
-    ----------
-    n_inputs : int
-        Width of the input.
-    units : sequence of int
-        Width of each layer, at least one.
-    hidden_activation, last_activation : str
-        Activation of all layers but the last, and of the last.
-    seeds : iterator of int
-        One is taken for each layer.
-    name : str
-        Name of the stack; its layers are numbered behind it, so that the saved file does not
-        depend on how many layers the process made before.
-
-    Returns
-    -------
-    keras.Sequential
-    """
-    last = len(units) - 1
-    layers = [
-        keras.layers.Dense(
-            width,
-            activation=last_activation if i == last else hidden_activation,
-            kernel_initializer=keras.initializers.GlorotUniform(seed=int(next(seeds))),
-            name=f"{name}_{i}",
-        )
-        for i, width in enumerate(units)
-    ]
-    return keras.Sequential([keras.Input((n_inputs,), name=f"{name}_input"), *layers], name=name)

@@ -1,4 +1,4 @@
-"""A dense variational autoencoder of scaled transactions."""
+"""A variational autoencoder of scaled transactions, or of images."""
 
 from __future__ import annotations
 
@@ -7,10 +7,14 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from models.autoencoder import dense_stack
-from models.losses import binary_cross_entropy, kl_to_standard_normal, squared_error
-
-RECONSTRUCTION_LOSSES = ("squared_error", "binary_cross_entropy")
+from models.bodies import dense_stack, make_body
+from models.losses import (
+    binary_cross_entropy,
+    check_reconstructed_rows,
+    check_reconstruction_loss,
+    kl_to_standard_normal,
+    squared_error,
+)
 
 
 @keras.saving.register_keras_serializable(package="counterfoil")
@@ -29,7 +33,7 @@ class TabularVAE(keras.Model):
         Columns of a row.
     hidden_units : sequence of int, default=(16,)
         Widths of the hidden layers of the encoder, from the input inwards; the decoder mirrors
-        them.
+        them. With `image_shape` they are filters of convolutions.
     latent_dim : int, default=6
         Dimensions of the code.
     hidden_activation : str, default="relu"
@@ -48,6 +52,11 @@ class TabularVAE(keras.Model):
         Seed of the initial weights and of the training noise. No global random state is touched.
     name : str, default="vae"
         Keras name.
+    image_shape : tuple (height, width, channels), optional
+        What each row is an image of, flattened row by row; the hidden layers are then
+        convolutional (`models.bodies.ConvolutionalBody`). None for dense layers.
+    kernel_size : int, default=3
+        Pixels along each side of the kernels of convolutions.
     """
 
     def __init__(
@@ -62,10 +71,13 @@ class TabularVAE(keras.Model):
         beta_warmup_epochs=0,
         seed=0,
         name="vae",
+        *,
+        image_shape=None,
+        kernel_size=3,
         **kwargs,
     ):
         super().__init__(name=name, **kwargs)
-        _check_reconstruction(reconstruction_loss, output_activation)
+        check_reconstruction_loss(reconstruction_loss, output_activation)
         self.n_features = n_features
         self.hidden_units = tuple(hidden_units)
         self.latent_dim = latent_dim
@@ -75,6 +87,8 @@ class TabularVAE(keras.Model):
         self.beta = beta
         self.beta_warmup_epochs = beta_warmup_epochs
         self.seed = seed
+        self.image_shape = tuple(image_shape) if image_shape is not None else None
+        self.kernel_size = kernel_size
         self._build_layers()
         self.kl_weight = self.add_weight(
             name="kl_weight", shape=(), trainable=False,
@@ -93,23 +107,19 @@ class TabularVAE(keras.Model):
 
     def _build_layers(self):
         seeds = iter(np.random.SeedSequence(self.seed).generate_state(64))
-        activation, widths = self.hidden_activation, self.hidden_units
-        n_hidden = widths[-1] if widths else self.n_features
-        self.encoder = (
-            dense_stack(self.n_features, widths, activation, activation, seeds, "encoder")
-            if widths
-            else None
-        )
+        body = make_body(
+            self.n_features, self.hidden_units, self.hidden_activation,
+            image_shape=self.image_shape, kernel_size=self.kernel_size,
+        )  # fmt: skip
+        n_hidden = body.n_hidden
+        self.encoder = body.hidden_layers(seeds)
         self.mean_head = dense_stack(n_hidden, (self.latent_dim,), None, None, seeds, "z_mean")
         self.log_var_head = keras.layers.Dense(
             # Starting at variance 1 for every row keeps heavy-tailed rows from overflowing exp.
             self.latent_dim, kernel_initializer="zeros", name="z_log_var"
         )  # fmt: skip
         self.log_var_head.build((None, n_hidden))
-        self.decoder = dense_stack(
-            self.latent_dim, (*reversed(widths), self.n_features), activation, None, seeds,
-            "decoder",
-        )  # fmt: skip
+        self.decoder = body.decoder(self.latent_dim, None, seeds)
         self.output_function = keras.activations.get(self.output_activation)
         self.seed_generator = keras.random.SeedGenerator(int(next(seeds)))
 
@@ -245,15 +255,7 @@ class TabularVAE(keras.Model):
         ValueError
             If the loss is binary cross-entropy and a value lies outside [0, 1].
         """
-        low, high = np.min(x), np.max(x)
-        rounding = 1e-6  # min-max scaling in float32 ends a few units beyond 1
-        if self.reconstruction_loss == "binary_cross_entropy" and (
-            low < -rounding or high > 1 + rounding
-        ):
-            raise ValueError(
-                "reconstruction_loss='binary_cross_entropy' expects rows in [0, 1], got values "
-                f"from {low:.4g} to {high:.4g}; scale with min_max, or use 'squared_error'"
-            )
+        check_reconstructed_rows(self.reconstruction_loss, x)
 
     def learn(self, x):
         """Take one optimizer step on a batch of rows and record its losses in `metrics`."""
@@ -288,18 +290,7 @@ class TabularVAE(keras.Model):
             "beta": self.beta,
             "beta_warmup_epochs": self.beta_warmup_epochs,
             "seed": self.seed,
+            "image_shape": self.image_shape,
+            "kernel_size": self.kernel_size,
             "name": self.name,
         }
-
-
-def _check_reconstruction(reconstruction_loss, output_activation):
-    if reconstruction_loss not in RECONSTRUCTION_LOSSES:
-        raise ValueError(
-            f"reconstruction_loss must be one of {RECONSTRUCTION_LOSSES}, "
-            f"got {reconstruction_loss!r}"
-        )
-    if reconstruction_loss == "binary_cross_entropy" and output_activation != "sigmoid":
-        raise ValueError(
-            "reconstruction_loss='binary_cross_entropy' needs output_activation='sigmoid', "
-            f"got {output_activation!r}"
-        )
