@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from models.networks import LEAKY_SLOPE
+from models.layers import LEAKY_SLOPE
 from models.sgan import SGAN
 from models.training import apply_in_batches
 

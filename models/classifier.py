@@ -9,16 +9,15 @@ import numpy as np
 from scipy.special import expit, logit
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import check_random_state
-from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from models.labels import UNLABELLED, encode_labels
 from models.saving import load_model, save_model
 from models.sgan import INPUT_PARTS, SGAN
 from models.sgan_batches import n_frauds_in_batch
 from models.sgan_fit import FitData, SGANFit, Validation, fit_sgan, score_members
 from models.sgan_training import SGANTrainingSettings
 
-UNLABELLED = -1
 LARGEST_SEED = 2**31 - 1
 LAST_FILE = "sgan_last.keras"
 
@@ -395,11 +394,7 @@ class SGANClassifier(ClassifierMixin, BaseEstimator):
 
     def _encode_labels(self, y):
         """Set `classes_`; return 0 and 1 for the classes and -1 for unlabelled rows."""
-        check_classification_targets(y)
-        y = np.asarray(y)
-        numeric = np.issubdtype(y.dtype, np.number) and not np.issubdtype(y.dtype, np.bool_)
-        labelled = y != UNLABELLED if numeric else np.ones(len(y), bool)
-        self.classes_ = np.unique(y[labelled])
+        self.classes_, codes = encode_labels(y)
         if len(self.classes_) > 2:
             raise ValueError(
                 "Only binary classification is supported. SGANClassifier got "
@@ -411,8 +406,6 @@ class SGANClassifier(ClassifierMixin, BaseEstimator):
                 f"got {len(self.classes_)} "
                 f"class{'es' * (len(self.classes_) != 1)}: {self.classes_.tolist()}"
             )
-        codes = np.full(len(y), UNLABELLED, dtype=np.int32)
-        codes[labelled] = np.searchsorted(self.classes_, y[labelled])
         return codes
 
     def _hold_out(self, X, codes, synthetic, validation, rng):

@@ -11,6 +11,8 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
+LEAKY_SLOPE = 0.2
+
 
 @keras.saving.register_keras_serializable(package="counterfoil")
 class MemberDense(keras.layers.Layer):
@@ -67,13 +69,16 @@ class MemberDense(keras.layers.Layer):
 
     def call(self, inputs, training=False):
         """Map (n_members, batch, n_inputs) to (n_members, batch, units)."""
+        return tf.matmul(inputs, self._kernel_in_use(training)) + self.bias
+
+    def _kernel_in_use(self, training):
         kernel = self.kernel
         if self.spectral_norm:
             kernel = kernel / self._largest_singular_value(training)
         if self.masked:
             # On the kernel, which is smaller than the rows.
             kernel = kernel * self.input_mask
-        return tf.matmul(inputs, kernel) + self.bias
+        return kernel
 
     def _largest_singular_value(self, training):
         right = ops.normalize(tf.matmul(self.left_vector, self.kernel, transpose_b=True), axis=-1)
@@ -92,6 +97,67 @@ class MemberDense(keras.layers.Layer):
             "spectral_norm": self.spectral_norm,
             "masked": self.masked,
             "seed": self.seed,
+        }
+
+
+@keras.saving.register_keras_serializable(package="counterfoil")
+class MemberConvolution(MemberDense):
+    """A convolution of images for each member: a dense layer on every patch.
+
+    Borders are filled with zeros.
+
+    Parameters
+    ----------
+    filters : int
+        Channels of the output.
+    n_members : int
+        Number of networks side by side.
+    kernel_size : int
+        Pixels along each side of a patch.
+    stride : int
+        Pixels between patches: 2 halves the image.
+    upsampling : int
+        How often each pixel is repeated beforehand along both sides: 2 doubles the image
+        (Odena et al. 2016, "Deconvolution and checkerboard artifacts").
+    spectral_norm, seed
+        As in `MemberDense`, of the kernel as a matrix of patches by filters.
+    """
+
+    def __init__(self, filters, n_members, kernel_size=3, *, stride=1, upsampling=1, **kwargs):
+        super().__init__(filters, n_members, **kwargs)
+        self.kernel_size = kernel_size
+        self.stride = stride
+        self.upsampling = upsampling
+
+    def build(self, input_shape):
+        """Create the weights for images of shape (n_members, batch, height, width, channels)."""
+        self.patch_shape = (self.kernel_size, self.kernel_size, input_shape[-1])
+        super().build((*input_shape[:2], int(np.prod(self.patch_shape))))
+
+    def call(self, inputs, training=False):
+        """Convolve (n_members or 1, batch, height, width, channels), each member its own way."""
+        for axis in (2, 3):
+            inputs = ops.repeat(inputs, self.upsampling, axis) if self.upsampling > 1 else inputs
+        kernels = tf.reshape(
+            self._kernel_in_use(training), (self.n_members, *self.patch_shape, self.units)
+        )
+        # One convolution a member: on a CPU there is no gradient of a grouped one.
+        images = [
+            tf.nn.conv2d(inputs[m % inputs.shape[0]], kernels[m], self.stride, "SAME")
+            for m in range(self.n_members)
+        ]
+        return tf.stack(images) + self.bias[:, :, None, None]
+
+    def get_config(self):
+        """Return the constructor arguments."""
+        config = super().get_config()
+        config["filters"] = config.pop("units")
+        del config["masked"]
+        return {
+            **config,
+            "kernel_size": self.kernel_size,
+            "stride": self.stride,
+            "upsampling": self.upsampling,
         }
 
 

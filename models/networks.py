@@ -8,9 +8,8 @@ import keras
 import tensorflow as tf
 from keras import ops
 
-from models.layers import MemberDense, MemberNormalization
-
-LEAKY_SLOPE = 0.2
+from models.image_networks import ImageReader, ImageWriter
+from models.layers import LEAKY_SLOPE, MemberDense, MemberNormalization
 
 
 class DiscriminatorOutput(NamedTuple):
@@ -18,8 +17,8 @@ class DiscriminatorOutput(NamedTuple):
 
     Attributes
     ----------
-    class_logits : (n_members, batch, 3)
-        Logits of genuine, fraud, fake.
+    class_logits : (n_members, batch, n_classes + 1)
+        Logits of the classes (genuine, fraud), then of fake.
     real_logit : (n_members, batch)
         Log odds of being real.
     hidden : (n_members, batch, units)
@@ -67,7 +66,7 @@ class MemberStack(keras.layers.Layer):
             shape = (*shape[:-1], dense.units)
             if norm is not None:
                 norm.build(shape)
-        self.output_width = shape[-1]
+        self.hidden_shape = shape
 
     def call(self, inputs, training=False):
         """Map (n_members, batch, n_inputs) to (n_members, batch, units[-1])."""
@@ -83,49 +82,62 @@ class MemberStack(keras.layers.Layer):
 
 
 class Generator(keras.layers.Layer):
-    """Makes scaled transactions from normal noise."""
+    """Makes scaled transactions, or images, from normal noise."""
 
     def __init__(
         self, n_features, units, n_members, *, normalization="none", dropout=0.0,
-        output_activation="linear", seed=0,
+        output_activation="linear", image_shape=None, kernel_size=3, seed=0,
     ):  # fmt: skip
         super().__init__(name="generator")
-        self.stack = MemberStack(
-            units, n_members, normalization=normalization, dropout=dropout, seed=seed
-        )
-        self.head = MemberDense(n_features, n_members, seed=seed + 1000, name="head")
+        self.n_features = n_features
+        common = {"normalization": normalization, "dropout": dropout, "seed": seed}
+        if image_shape is None:
+            self.stack = MemberStack(units, n_members, **common)
+            self.head = MemberDense(n_features, n_members, seed=seed + 1000, name="head")
+        else:
+            self.stack = ImageWriter(image_shape, units, n_members, kernel_size, **common)
+            self.head = self.stack.doubling(-2, image_shape[-1], seed + 1000, "head")
         self.output_activation = keras.activations.get(output_activation)
 
     def build(self, input_shape):
         """Build for noise of shape (n_members, batch, noise_dim)."""
         self.stack.build(input_shape)
-        self.head.build((*input_shape[:-1], self.stack.output_width))
+        self.head.build(self.stack.hidden_shape)
 
     def call(self, noise, training=False):
         """Map noise (n_members, batch, noise_dim) to rows (n_members, batch, n_features)."""
-        return self.output_activation(self.head(self.stack(noise, training=training)))
+        rows = self.head(self.stack(noise, training=training))
+        return self.output_activation(tf.reshape(rows, (noise.shape[0], -1, self.n_features)))
 
 
 class Discriminator(keras.layers.Layer):
-    """Two heads on shared layers: fraud, genuine or fake; and real or fake.
+    """Two heads on shared layers: one of the classes (genuine, fraud) or fake; and real or fake.
 
     With ``real_fake_head="shared"`` the second head is derived from the first: the log odds of
-    being real are ``logsumexp(genuine, fraud) - fake`` (Salimans et al. 2016, section 5). With
+    being real are ``logsumexp(classes) - fake`` (Salimans et al. 2016, section 5). With
     ``"separate"`` it has weights of its own (Odena 2016).
     """
 
     def __init__(
         self, units, n_members, *, normalization="none", spectral_norm=False, dropout=0.0,
-        real_fake_head="shared", masked=False, seed=0,
+        real_fake_head="shared", masked=False, n_classes=2, image_shape=None, kernel_size=3,
+        seed=0,
     ):  # fmt: skip
         super().__init__(name="discriminator")
-        self.stack = MemberStack(
-            units, n_members, normalization=normalization, spectral_norm=spectral_norm,
-            dropout=dropout, masked=masked, seed=seed,
-        )  # fmt: skip
-        self.class_head = MemberDense(
-            3, n_members, spectral_norm=spectral_norm, seed=seed + 1000, name="class_head"
+        self.n_classes = n_classes
+        common = {
+            "normalization": normalization, "spectral_norm": spectral_norm, "dropout": dropout,
+            "seed": seed,
+        }  # fmt: skip
+        self.stack = (
+            MemberStack(units, n_members, masked=masked, **common)
+            if image_shape is None
+            else ImageReader(image_shape, units, n_members, kernel_size, **common)
         )
+        self.class_head = MemberDense(
+            n_classes + 1, n_members, spectral_norm=spectral_norm, seed=seed + 1000,
+            name="class_head",
+        )  # fmt: skip
         self.real_head = (
             MemberDense(
                 1, n_members, spectral_norm=spectral_norm, seed=seed + 1001, name="real_head"
@@ -137,17 +149,17 @@ class Discriminator(keras.layers.Layer):
     def build(self, input_shape):
         """Build for inputs of shape (n_members, batch, n_inputs)."""
         self.stack.build(input_shape)
-        hidden_shape = (*input_shape[:-1], self.stack.output_width)
-        self.class_head.build(hidden_shape)
+        self.class_head.build(self.stack.hidden_shape)
         if self.real_head is not None:
-            self.real_head.build(hidden_shape)
+            self.real_head.build(self.stack.hidden_shape)
 
     def call(self, inputs, training=False):
         """Judge inputs of shape (n_members, batch, n_inputs)."""
         hidden = self.stack(inputs, training=training)
         class_logits = self.class_head(hidden, training=training)
         if self.real_head is None:
-            real_logit = ops.logsumexp(class_logits[..., :2], axis=-1) - class_logits[..., 2]
+            n = self.n_classes
+            real_logit = ops.logsumexp(class_logits[..., :n], axis=-1) - class_logits[..., n]
         else:
             real_logit = ops.squeeze(self.real_head(hidden, training=training), axis=-1)
         return DiscriminatorOutput(class_logits, real_logit, hidden)

@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
+from models.bodies import check_image
 from models.encoding import PiecewiseLinearEncoding
 from models.networks import Discriminator, Generator
 
@@ -41,6 +42,15 @@ class SGAN(keras.Model):
     noise_dim, generator_units, discriminator_units, normalization, spectral_norm, dropout, \
     generator_dropout, real_fake_head, output_activation
         See `SGANClassifier`.
+    n_classes : int
+        Classes of real rows; beside them the discriminator knows fakes. With one class this is a
+        plain GAN.
+    image_shape : tuple (height, width, channels) or None
+        What each row is an image of, flattened row by row. Units are then filters of convolutions
+        (`models.image_networks`), all pixels are standardised by one mean and one deviation, and
+        `inputs`, `column_encoding` and `column_share` stay at their defaults.
+    kernel_size : int
+        Pixels along each side of the kernels of convolutions.
     seed : int
         Of the weights and of every draw in training.
     """
@@ -50,7 +60,7 @@ class SGAN(keras.Model):
         column_encoding="none", n_bins=16, column_share=1.0, noise_dim=16, generator_units=(64, 64),
         discriminator_units=(128, 64), normalization="none", spectral_norm=False, dropout=0.1,
         generator_dropout=0.0, real_fake_head="shared", output_activation="linear", seed=0,
-        **kwargs,
+        n_classes=2, image_shape=None, kernel_size=3, **kwargs,
     ):  # fmt: skip
         # Keras would number the names of models and layers made in one process, and the numbers
         # would end up in the saved file: equal models would give unequal bytes.
@@ -62,8 +72,13 @@ class SGAN(keras.Model):
             "discriminator_units": tuple(discriminator_units), "normalization": normalization,
             "spectral_norm": spectral_norm, "dropout": dropout,
             "generator_dropout": generator_dropout, "real_fake_head": real_fake_head,
-            "output_activation": output_activation, "seed": seed,
+            "output_activation": output_activation, "seed": seed, "n_classes": n_classes,
+            "image_shape": tuple(image_shape) if image_shape is not None else None,
+            "kernel_size": kernel_size,
         }  # fmt: skip
+        if image_shape is not None:
+            _check_images(self.settings)
+        self.n_classes = n_classes
         self.n_features, self.n_members, self.noise_dim = n_features, n_members, noise_dim
         self.inputs_used = _check_inputs(inputs, autoencoder, vae)
         self.autoencoder, self.vae = autoencoder, vae
@@ -80,12 +95,14 @@ class SGAN(keras.Model):
         self.columns_seen = columns
         self.generator = Generator(
             n_features, generator_units, n_members, normalization=normalization,
-            dropout=generator_dropout, output_activation=output_activation, seed=seed,
+            dropout=generator_dropout, output_activation=output_activation,
+            image_shape=image_shape, kernel_size=kernel_size, seed=seed,
         )  # fmt: skip
         self.discriminator = Discriminator(
             discriminator_units, n_members, normalization=normalization,
             spectral_norm=spectral_norm, dropout=dropout, real_fake_head=real_fake_head,
-            masked=column_share < 1.0, seed=seed + 5000,
+            masked=column_share < 1.0, n_classes=n_classes, image_shape=image_shape,
+            kernel_size=kernel_size, seed=seed + 5000,
         )  # fmt: skip
         self.build((None, n_features))
         self.score_rows = tf.function(
@@ -146,9 +163,13 @@ class SGAN(keras.Model):
             1 fraud, 0 genuine, -1 unlabelled.
         """
         encoded = self.encode(ops.convert_to_tensor(rows))
-        self.input_mean.assign(ops.mean(encoded, axis=0))
-        deviation = ops.std(encoded, axis=0)
-        self.input_deviation.assign(ops.where(deviation > 1e-6, deviation, 1.0))
+        if self.settings["image_shape"] is not None:
+            # Pixels share a scale; those at the border, almost always dark, must not be blown up.
+            encoded = ops.reshape(encoded, (-1, 1))
+        mean, deviation = ops.mean(encoded, axis=0), ops.std(encoded, axis=0)
+        deviation = ops.where(deviation > 1e-6, deviation, 1.0)
+        self.input_mean.assign(ops.broadcast_to(mean, self.input_mean.shape))
+        self.input_deviation.assign(ops.broadcast_to(deviation, self.input_deviation.shape))
         if self.encoding is not None:
             is_labelled = codes >= 0
             if not is_labelled.any():
@@ -173,14 +194,26 @@ class SGAN(keras.Model):
         return self.discriminator(self.discriminator_inputs(rows), training=training)
 
     def call(self, rows, training=False):
-        """Log odds of fraud against genuine; (batch, n_features) -> (batch, n_members)."""
+        """Log odds of fraud against genuine; (batch, n_features) -> (batch, n_members).
+
+        With another number of classes: of each against the first, as (batch, n_members,
+        n_classes - 1).
+        """
         # One copy of the rows for all members: the matrix products broadcast it.
         logits = self.discriminate(rows[None], training=training).class_logits
-        return ops.transpose(logits[..., 1] - logits[..., 0])
+        if self.n_classes == 2:
+            return ops.transpose(logits[..., 1] - logits[..., 0])
+        return ops.swapaxes(logits[..., 1 : self.n_classes] - logits[..., :1], 0, 1)
 
-    def sample(self, n, seed):
-        """Draw n rows from each member's generator; array of shape (n_members, n, n_features)."""
-        noise = keras.random.normal((self.n_members, n, self.noise_dim), seed=seed)
+    def sample(self, n, seed, *, mean=0.0, deviation=1.0):
+        """Draw n rows from each member's generator; array of shape (n_members, n, n_features).
+
+        `mean` and `deviation` of the noise are 0 and 1 in training; a smaller deviation makes rows
+        that differ less.
+        """
+        noise = keras.random.normal(
+            (self.n_members, n, self.noise_dim), mean=mean, stddev=deviation, seed=seed
+        )
         return ops.convert_to_numpy(self.generator(noise))
 
     def get_config(self):
@@ -245,3 +278,14 @@ def _check_inputs(inputs, autoencoder, vae):
             encoder = "vae" if name == "vae_code" else "autoencoder"
             raise ValueError(f"input {name!r} needs {encoder}=, a trained encoder; got None")
     return tuple(inputs)
+
+
+def _check_images(settings):
+    """Refuse what makes no sense of the pixels of an image."""
+    check_image(settings["image_shape"], settings["n_features"], settings["generator_units"])
+    for name, default in (("inputs", ()), ("column_encoding", "none"), ("column_share", 1.0)):
+        if settings[name] != default:
+            raise ValueError(
+                f"with image_shape={settings['image_shape']}, {name} must be {default!r}, got "
+                f"{settings[name]!r}: it is about columns that mean something by themselves"
+            )

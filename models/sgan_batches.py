@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 N_REPLAY_SLOTS = 64
-GENUINE, FRAUD, FAKE = 0, 1, 2
+FRAUD = 1
 
 
 class RowPools(NamedTuple):

@@ -21,10 +21,11 @@ from models.sgan_training import SGANTrainer
 logger = logging.getLogger(__name__)
 
 # Where a change makes the epochs before it those of another program.
-CODE = ("autoencoder.py", "bodies.py", "collapse.py", "encoding.py", "layers.py",
-        "losses.py", "networks.py", "pseudo_labels.py", "sgan.py",
-        "sgan_batches.py", "sgan_checkpoint.py", "sgan_fit.py", "sgan_penalties.py",
-        "sgan_training.py", "training.py", "vae.py")  # fmt: skip
+CODE = ("autoencoder.py", "bodies.py", "collapse.py", "encoding.py",
+        "image_networks.py", "layers.py", "losses.py", "networks.py",
+        "pseudo_labels.py", "sgan.py", "sgan_batches.py", "sgan_checkpoint.py",
+        "sgan_fit.py", "sgan_penalties.py", "sgan_training.py", "training.py",
+        "vae.py")  # fmt: skip
 
 
 @dataclass

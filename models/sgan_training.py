@@ -10,7 +10,6 @@ import tensorflow as tf
 
 from models.sgan import SGAN
 from models.sgan_batches import (
-    FAKE,
     Randomness,
     Replay,
     RowPools,
@@ -92,7 +91,7 @@ class SGANTrainer:
             settings.generator_learning_rate, model.generator.trainable_variables
         )
         # Without autograph, whose conversion of every called function takes longer than tracing.
-        signature = [pool_signature(model.n_features), tf.TensorSpec((), tf.float32)]
+        signature = [self._pool_signature(), tf.TensorSpec((), tf.float32)]
         self._compiled_epoch = tf.function(self._epoch, autograph=False, input_signature=signature)
 
     def fit_inputs(self, rows: np.ndarray, codes: np.ndarray) -> None:
@@ -123,6 +122,14 @@ class SGANTrainer:
             self.replay.fakes,
             self.step,
         ]
+
+    # What a trainer of other pools than `RowPools` redefines.
+
+    def _pool_signature(self):
+        return pool_signature(self.model.n_features)
+
+    def _draw_labelled(self, pools):
+        return draw_labelled(self.random, pools, self.model.n_members, self.settings)
 
     def _optimizer(self, learning_rate, variables):
         settings = self.settings
@@ -156,10 +163,10 @@ class SGANTrainer:
 
     def _class_step(self, pools: RowPools, input_noise) -> dict[str, tf.Tensor]:
         """One step of the class head alone."""
-        labelled, labels = draw_labelled(self.random, pools, self.model.n_members, self.settings)
+        labelled, labels = self._draw_labelled(pools)
         with tf.GradientTape() as tape:
             (on_labelled,) = self._discriminate([[labelled]], input_noise)
-            loss = tf.reduce_mean(_cross_entropy(on_labelled.class_logits[..., :2], labels), axis=1)
+            loss = self._loss_among_classes(on_labelled, labels)
             loss = self._near_average(loss, "discriminator")
         self._apply(tape, loss, self.model.discriminator, self.discriminator_optimizer)
         return {"discriminator_loss": loss}
@@ -168,7 +175,7 @@ class SGANTrainer:
         """One step of the discriminator and one of the generator."""
         settings, model, random = self.settings, self.model, self.random
         n_rows = settings.unsupervised_batch_size
-        labelled, labels = draw_labelled(random, pools, model.n_members, settings)
+        labelled, labels = self._draw_labelled(pools)
         real = draw_rows(random, pools.rows, pools.real, model.n_members, n_rows)
         noise = random.normal((model.n_members, n_rows, model.noise_dim))
         old_fakes = self.replay.draw(random, self.step)
@@ -224,12 +231,16 @@ class SGANTrainer:
 
     def _class_loss(self, on_labelled, labels, on_fakes):
         if self.settings.real_fake_head == "shared":
-            return tf.reduce_mean(_cross_entropy(on_labelled.class_logits[..., :2], labels), axis=1)
-        # A fake third class of its own; real classes weigh twice a fake row (docs/reference.md).
-        fake_labels = tf.fill(tf.shape(on_fakes.class_logits)[:2], FAKE)
+            return self._loss_among_classes(on_labelled, labels)
+        # A last class for fakes; real classes weigh twice a fake row (docs/reference.md).
+        fake_labels = tf.fill(tf.shape(on_fakes.class_logits)[:2], self.model.n_classes)
         of_real = tf.reduce_mean(_cross_entropy(on_labelled.class_logits, labels), axis=1)
         of_fakes = tf.reduce_mean(_cross_entropy(on_fakes.class_logits, fake_labels), axis=1)
         return of_real + 0.5 * of_fakes
+
+    def _loss_among_classes(self, on_labelled, labels):
+        logits = on_labelled.class_logits[..., : self.model.n_classes]
+        return tf.reduce_mean(_cross_entropy(logits, labels), axis=1)
 
     def _real_fake_loss(self, on_real, on_fakes, on_old):
         logits_real = on_real.real_logit

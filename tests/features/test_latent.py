@@ -170,3 +170,14 @@ def test_works_in_a_pipeline_under_cross_validation_and_search():
     assert np.all(scores["test_score"] > 0.5)
     search = GridSearchCV(pipeline, {"latent__latent_dim": [1, 2]}, cv=2, error_score="raise")
     assert search.fit(X, y).best_estimator_["latent"].transform(X).shape[1] in (1, 2)
+
+
+@pytest.mark.parametrize(("cls", "width"), [(AutoencoderFeatures, 3), (VAEFeatures, 2)])
+def test_a_convolutional_model_is_adopted_saved_and_loaded(cls, width, tmp_path):
+    images = np.random.default_rng(0).random((20, 16)).astype("float32")
+    model = cls._model_class(16, hidden_units=(3,), latent_dim=2, image_shape=(4, 4, 1))
+    transformer = cls(model=model).fit(images)
+    codes = transformer.transform(images)
+    assert codes.shape == (20, width)
+    transformer.save(tmp_path)
+    np.testing.assert_array_equal(cls.load(tmp_path).transform(images), codes)

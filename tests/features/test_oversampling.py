@@ -227,3 +227,13 @@ def test_works_in_a_pipeline_under_cross_validation(table):
     pipeline = Pipeline([("vae", VAEOverSampler(**SMALL)), ("classify", LogisticRegression())])
     scores = cross_validate(pipeline, X, y, cv=2, scoring="roc_auc", error_score="raise")
     assert np.all(scores["test_score"] > 0.9)
+
+
+def test_a_convolutional_vae_makes_images_of_the_rarer_class():
+    images = np.random.default_rng(0).random((30, 16)).astype("float32")
+    vae = TabularVAE(16, hidden_units=(3,), image_shape=(4, 4, 1), output_activation="sigmoid")
+    sampler = VAEOverSampler(vae=vae, random_state=0)
+    X, y = sampler.fit_resample(images, np.repeat([0, 1], [20, 10]))
+    assert X.shape == (40, 16)
+    assert np.bincount(y).tolist() == [20, 20]
+    assert set(sampler.sample_parent_[30:]) == set(range(20, 30))
