@@ -2,6 +2,7 @@
 
 import os
 import re
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -29,3 +30,87 @@ def test_estimators_are_compared_by_cross_validation():
     # The fraud rate is 0.02: every candidate has learnt what a fraud is.
     assert min(achieved.values()) > 0.5, achieved
     assert achieved["SGAN"] > 0.7
+
+
+RUN_DIGITS = """
+import sys
+from examples.digits.__main__ import SUBJECTS, main
+for subject in SUBJECTS:
+    print("== " + subject)
+    code = main([subject, "--small", "--out", sys.argv[1] + "/" + subject + ".png"])
+    assert code == 0
+"""
+# The 8x8 digits, enlarged to what Keras's MNIST looks like.
+RUN_MNIST = """
+import sys
+import numpy as np
+from keras.datasets import mnist
+from sklearn.datasets import load_digits
+from examples.digits.__main__ import main
+images, labels = load_digits(return_X_y=True)
+images = np.pad(np.kron(images.reshape(-1, 8, 8), np.ones((3, 3))), ((0, 0), (2, 2), (2, 2)))
+images = (images * 255 / 16).astype("uint8")
+mnist.load_data = lambda: ((images[:1200], labels[:1200]), (images[1200:], labels[1200:]))
+sys.exit(main(["gan", "--mnist", "--small", "--out", sys.argv[1] + "/mnist.png"]))
+"""
+
+
+def run_digits(*arguments, **environment):
+    return subprocess.run(
+        [sys.executable, "-W", "error::UserWarning", *arguments],
+        cwd=REPOSITORY,
+        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def assert_picture(path):
+    assert path.read_bytes().startswith(b"\x89PNG")
+    assert path.stat().st_size > 5_000
+
+
+def test_every_subject_of_the_digits_is_described():
+    subjects = runpy.run_path(str(REPOSITORY / "examples/digits/__main__.py"))["SUBJECTS"]
+    page = (REPOSITORY / "docs/digits.md").read_text()
+    assert {name for name in subjects if f"| `{name}` |" not in page} == set()
+
+
+@pytest.mark.slow
+def test_every_subject_of_the_digits_ends_in_figures_and_a_picture(tmp_path):
+    done = run_digits("-c", RUN_DIGITS, str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    subjects = dict(part.split("\n", 1) for part in done.stdout.split("== ")[1:])
+    assert len(subjects) == 7
+    for subject, printed in subjects.items():
+        assert_picture(tmp_path / f"{subject}.png")
+        assert "load_digits: 400 training and 200 test images" in printed
+
+    def figure(subject, name, column=0):
+        line = next(line for line in subjects[subject].splitlines() if line.startswith(name))
+        return float(line.removeprefix(name).split()[column])
+
+    assert figure("reconstruct", "dense, 32") < 0.7 * figure("reconstruct", "mean image")
+    assert figure("denoise", "dense") < 0.5 * figure("denoise", "noisy image")
+    assert figure("codes", "linear autoencoder") > 0.2
+    assert figure("labels", "SGAN, dense") > 0.6
+
+
+@pytest.mark.slow
+def test_the_digits_run_on_images_of_the_size_of_mnist(tmp_path):
+    done = run_digits("-c", RUN_MNIST, str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    assert "MNIST: 400 training and 200 test images" in done.stdout
+    assert_picture(tmp_path / "mnist.png")
+
+
+def test_mnist_that_cannot_be_downloaded_is_said_to_be_that(tmp_path):
+    nowhere = dict.fromkeys(("http_proxy", "https_proxy"), "http://127.0.0.1:9")
+    done = run_digits(
+        "-m", "examples.digits", "grid", "--mnist", KERAS_HOME=str(tmp_path), **nowhere
+    )
+    assert done.returncode == 2
+    assert "error: MNIST is not cached and cannot be downloaded" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (REPOSITORY / "digits_grid.png").exists()
