@@ -398,7 +398,8 @@ class SGANClassifier(ClassifierMixin, BaseEstimator):
         if len(self.classes_) > 2:
             raise ValueError(
                 "Only binary classification is supported. SGANClassifier got "
-                f"{len(self.classes_)} classes: {self.classes_[:5].tolist()}"
+                f"{len(self.classes_)} classes: {self.classes_[:5].tolist()}; "
+                "MulticlassSGANClassifier takes any number"
             )
         if len(self.classes_) < 2:
             raise ValueError(
