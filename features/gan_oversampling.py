@@ -111,31 +111,77 @@ class GANOverSampler(BaseOverSampler):
         return resampled, np.concatenate(labels)
 
     def _train(self, real, of_class, rng):
-        """Train a GAN whose real side is one class; return the averaged networks."""
-        rows = real.astype(np.float32)
-        model = SGAN(
-            rows.shape[1], n_members=1, noise_dim=self.noise_dim,
+        return train_gan(
+            real.astype(np.float32), of_class, noise_dim=self.noise_dim,
             generator_units=self.generator_units, discriminator_units=self.discriminator_units,
-            seed=_seed(rng),
-        )  # fmt: skip
-        settings = SGANTrainingSettings(
+            feature_matching_weight=self.feature_matching_weight, epochs=self.epochs,
             steps_per_epoch=self.steps_per_epoch, batch_size=self.batch_size,
-            unsupervised_batch_size=self.batch_size, fraud_share=0.5,
-            learning_rate=self.learning_rate, generator_learning_rate=self.learning_rate,
-            unsupervised_weight=1.0, feature_matching_weight=self.feature_matching_weight,
+            learning_rate=self.learning_rate, rng=rng,
         )  # fmt: skip
-        trainer = SGANTrainer(model, settings, seed=_seed(rng))
-        codes = of_class.astype(np.int32)
-        trainer.fit_inputs(rows, codes)
-        data = FitData(rows, codes, synthetic=~of_class, validation=None)
-        pools = data.pools()
-        for _ in range(self.epochs):
-            metrics = trainer.run_epoch(pools, 0.0)
-        if not np.isfinite(metrics["generator_loss"]).all():
-            raise TrainingDivergedError(
-                "the loss of the generator is not finite; lower learning_rate"
-            )
-        return trainer.average
+
+
+def train_gan(
+    rows,
+    of_class,
+    *,
+    noise_dim,
+    generator_units,
+    discriminator_units,
+    feature_matching_weight,
+    epochs,
+    steps_per_epoch,
+    batch_size,
+    learning_rate,
+    rng,
+):
+    """Train a GAN whose real side is one class, or all rows.
+
+    **Fitted on:** `rows`.
+
+    Parameters
+    ----------
+    rows : float32 ndarray of shape (n_rows, n_features)
+        Scaled rows.
+    of_class : bool ndarray of shape (n_rows,)
+        Rows that the generator is to learn; the others only teach the discriminator to tell the
+        classes apart.
+    noise_dim, generator_units, discriminator_units, feature_matching_weight, epochs, \
+steps_per_epoch, batch_size, learning_rate
+        As in `GANOverSampler`.
+    rng : RandomState
+        Gives the seeds.
+
+    Returns
+    -------
+    models.sgan.SGAN
+        The averaged networks; ``sample(n, seed)[0]`` are rows.
+
+    Raises
+    ------
+    models.training.TrainingDivergedError
+        If the generator's loss is no longer finite.
+    """
+    model = SGAN(
+        rows.shape[1], n_members=1, noise_dim=noise_dim, generator_units=generator_units,
+        discriminator_units=discriminator_units, seed=_seed(rng),
+    )  # fmt: skip
+    settings = SGANTrainingSettings(
+        steps_per_epoch=steps_per_epoch, batch_size=batch_size,
+        unsupervised_batch_size=batch_size,
+        # One class leaves nothing to tell apart, and no second pool to draw from.
+        fraud_share=None if of_class.all() else 0.5,
+        learning_rate=learning_rate, generator_learning_rate=learning_rate,
+        unsupervised_weight=1.0, feature_matching_weight=feature_matching_weight,
+    )  # fmt: skip
+    trainer = SGANTrainer(model, settings, seed=_seed(rng))
+    codes = of_class.astype(np.int32)
+    trainer.fit_inputs(rows, codes)
+    pools = FitData(rows, codes, synthetic=~of_class, validation=None).pools()
+    for _ in range(epochs):
+        metrics = trainer.run_epoch(pools, 0.0)
+    if not np.isfinite(metrics["generator_loss"]).all():
+        raise TrainingDivergedError("the loss of the generator is not finite; lower learning_rate")
+    return trainer.average
 
 
 def _seed(rng):

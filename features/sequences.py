@@ -32,8 +32,9 @@ class SequenceAnomalyDetector(OutlierMixin, BaseEstimator):
     ----------
     body, latent_dim, units, patch_steps, input_noise
         As in `models.sequence.SequenceAutoencoder`.
-    scaling : {"arcsinh", "standard", "robust", "min_max"}, default="arcsinh"
-        Of each feature over all steps, see `features.scaling.TransactionScaler`.
+    scaling : {"standard", "arcsinh", "robust", "min_max"}, default="standard"
+        Of each feature over all steps, see `features.scaling.TransactionScaler`; "arcsinh" for
+        features with long tails, such as amounts that are not logarithms.
     contamination : float in (0, 0.5], default=0.01
         Share of the training windows that `predict` calls outliers.
     epochs, batch_size, learning_rate, optimizer
@@ -97,7 +98,7 @@ class SequenceAnomalyDetector(OutlierMixin, BaseEstimator):
         units=32,
         patch_steps=4,
         input_noise=0.0,
-        scaling="arcsinh",
+        scaling="standard",
         contamination=0.01,
         epochs=30,
         batch_size=64,

@@ -1,5 +1,7 @@
 """The examples run as their users run them."""
 
+import doctest
+import importlib
 import os
 import re
 import runpy
@@ -7,6 +9,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import matplotlib.image
+import numpy as np
+import pandas as pd
 import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -114,3 +119,75 @@ def test_mnist_that_cannot_be_downloaded_is_said_to_be_that(tmp_path):
     assert "error: MNIST is not cached and cannot be downloaded" in done.stderr
     assert "Traceback" not in done.stderr
     assert not (REPOSITORY / "digits_grid.png").exists()
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "lines"),
+    [
+        ("order_book", ["200 windows", "cancel ratio ", "autoencoder, LSTM "]),
+        ("electricity", ["1,461 days to learn from, 365 later days", "GAN ", "VAE "]),
+        ("stock_moves", ["300 later windows", "direction ", "trend "]),
+    ],
+)
+def test_examples_on_series_end_in_a_picture(name, lines, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)  # nothing is written beside the picture
+    example = importlib.import_module(f"examples.{name}")
+    example.main(["--small", "--out", "pictures/result.png"])
+    printed = capsys.readouterr().out.splitlines()
+    for start in lines:
+        assert any(line.startswith(start) for line in printed), start
+    assert max(map(len, printed)) <= 80
+    picture = matplotlib.image.imread(tmp_path / "pictures/result.png")
+    assert picture.shape[1] > 1000
+    assert picture[..., :3].std() > 0.05
+    assert {path.name for path in tmp_path.iterdir()} == {"pictures"}
+
+
+def test_four_years_have_a_leap_day_where_the_calendar_has_one():
+    from examples.electricity import split_after_years
+
+    for first_day, expected in (
+        ("2019-01-01", 1461), ("2021-01-01", 1461), ("2020-02-29", 1461), ("1897-01-01", 1460),
+    ):  # fmt: skip
+        days = pd.date_range(first_day, periods=1_900, freq="D")
+        daily = pd.DataFrame({"00:00": np.arange(1_900)}, index=days)
+        early, later = split_after_years(daily, 4)
+        assert len(early) == expected
+        assert later.index[0] == early.index[-1] + pd.Timedelta(days=1)
+        assert len(early) + len(later) == 1_900
+    with pytest.raises(ValueError, match="expected days after 2021-01-01"):
+        split_after_years(
+            pd.DataFrame({"x": 0}, index=pd.date_range("2017-01-01", periods=1461)), 4
+        )
+
+
+def test_simulated_prices_are_as_electricity_prices_are():
+    from examples.simulated_prices import simulate_prices
+
+    prices = simulate_prices("2019-01-01", 1_826, np.random.default_rng(1))
+    by_month = prices.mean(axis=1).groupby(prices.index.month).mean()
+    assert by_month[1] > by_month[6]
+    by_weekday = prices.mean(axis=1).groupby(prices.index.day_of_week).mean()
+    assert by_weekday[6] < by_weekday[:5].min() - 5
+    assert prices.iloc[:, 19].mean() > prices.iloc[:, 3].mean() + 10
+    assert 0.03 < (prices < 0).any(axis=1).mean() < 0.2
+    assert prices.to_numpy().max() > 120
+
+
+def test_diluted_spoofing_leaves_the_cancel_ratio_as_usual():
+    from examples.simulated_order_book import DILUTED, GENUINE, PLAIN, simulate_books
+
+    books = simulate_books(1_500, spoofing_rate=0.4, rng=np.random.default_rng(0))
+    usual, plain, diluted = (
+        np.median(books.cancel_ratio[books.kind == kind]) for kind in (GENUINE, PLAIN, DILUTED)
+    )
+    assert plain > usual + 0.1
+    assert diluted < usual + 0.02
+    lengths = [len(window) for window in books.windows]
+    assert (min(lengths), max(lengths)) == (35, 60)
+
+
+@pytest.mark.slow
+def test_the_examples_of_the_series_page_run():
+    result = doctest.testfile(str(REPOSITORY / "docs/series.md"), module_relative=False)
+    assert result.attempted > 10
+    assert result.failed == 0

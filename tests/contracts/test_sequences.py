@@ -1,0 +1,47 @@
+"""The detector of unusual windows and the generators pass scikit-learn's own checks."""
+
+import pytest
+import tensorflow as tf
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from features.generators import GANGenerator, VAEGenerator
+from features.sequences import SequenceAnomalyDetector
+
+pytestmark = pytest.mark.slow
+
+SMALL = {"latent_dim": 3, "units": 8, "epochs": 1, "batch_size": 500, "random_state": 0}
+
+
+def while_loop(condition, body, variables):
+    """Loop in Python: TensorFlow's own takes no single variable outside a graph."""
+    variables = tuple(variables)
+    while condition(*variables):
+        result = body(*variables)
+        variables = result if isinstance(result, tuple) else (result,)
+    return variables
+
+
+@pytest.fixture
+def without_compiling(monkeypatch):
+    """Run step by step: compiling takes seconds, and the checks fit some hundred times."""
+    monkeypatch.setattr(tf, "while_loop", while_loop)
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
+
+
+# The checks give tables: for the detector each row is a window of one value a step.
+ESTIMATORS = [
+    SequenceAnomalyDetector(**SMALL),
+    VAEGenerator(hidden_units=(4,), latent_dim=2, epochs=1, batch_size=500, random_state=0),
+    GANGenerator(
+        generator_units=(4,), discriminator_units=(4,), epochs=1, steps_per_epoch=2, batch_size=8,
+        random_state=0,
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.usefixtures("without_compiling")
+@parametrize_with_checks(ESTIMATORS)
+def test_passes_scikit_learns_check(estimator, check):
+    check(estimator)
