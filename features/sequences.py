@@ -158,10 +158,11 @@ class SequenceAnomalyDetector(OutlierMixin, BaseEstimator):
         scaled = self._scaled(windows)
         validation = None if X_validation is None else self._scaled(self._windows(X_validation))
         self.history_ = train(self.model_, scaled, settings, x_validation=validation)
-        squares = self._squared_errors(scaled)[is_real]
+        squares = self._squared_errors(scaled)
         # A feature that is always met exactly, such as a constant one, has no error to divide by.
-        self.residual_variance_ = np.maximum(squares.mean(axis=0), np.finfo(np.float32).eps)
-        self.offset_ = float(np.quantile(self._scores(scaled), self.contamination))
+        smallest = np.finfo(np.float32).eps
+        self.residual_variance_ = np.maximum(squares[is_real].mean(axis=0), smallest)
+        self.offset_ = float(np.quantile(self._scores(squares, is_real), self.contamination))
         return self
 
     def score_samples(self, X):
@@ -178,7 +179,8 @@ class SequenceAnomalyDetector(OutlierMixin, BaseEstimator):
             At most 0; about -1 for a usual window, lower for a more suspicious one
             (scikit-learn's convention for outlier detectors).
         """
-        return self._scores(self._scaled(self._windows(X)))
+        scaled = self._scaled(self._windows(X))
+        return self._scores(self._squared_errors(scaled), ~np.isnan(scaled[:, :, 0]))
 
     def decision_function(self, X):
         """`score_samples` less `offset_`: negative for outliers, (n_windows,)."""
@@ -210,11 +212,9 @@ class SequenceAnomalyDetector(OutlierMixin, BaseEstimator):
         scaled = self._scaled(self._windows(X))
         return apply_in_batches(self.model_.encode_rows, scaled, WINDOWS_PER_CALL)[:, :-1]
 
-    def _scores(self, scaled):
-        errors = self._squared_errors(scaled) / self.residual_variance_
-        is_real = ~np.isnan(scaled[:, :, :1])
-        n_values = is_real.sum(axis=(1, 2)) * scaled.shape[2]
-        scores = -np.sum(errors, axis=(1, 2), where=is_real) / n_values
+    def _scores(self, squares, is_real):
+        errors = (squares / self.residual_variance_).mean(axis=2)
+        scores = -np.sum(errors, axis=1, where=is_real) / is_real.sum(axis=1)
         return scores.astype(np.float32)  # the network's own precision
 
     def _squared_errors(self, scaled):
@@ -252,8 +252,9 @@ class SequenceAnomalyDetector(OutlierMixin, BaseEstimator):
                     f"X has {X.shape[2]} features, but {type(self).__name__} is expecting "
                     f"{n_features} features as input"
                 )
-            self.n_features_in_ = n_features
-        self._n_dimensions = n_dimensions
+        if reset:
+            self._n_dimensions = n_dimensions
+            self.n_features_in_ = X.shape[1] if n_dimensions == 2 else X.shape[2]
         check_windows(X, X.shape[2])
         return X
 
