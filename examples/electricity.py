@@ -124,7 +124,7 @@ def plot_quantiles(later, days, title, ax):
     for i, values in enumerate(np.quantile(days, QUANTILES, axis=0)):
         ax.plot(
             range(24), values, color="#12478f", lw=1.3, ls="-" if i == 1 else "--",
-            label="made days, the same" if i == 1 else None,
+            label="days of the panel, the same quantiles" if i == 1 else None,
         )  # fmt: skip
     ax.axhline(0, color="black", lw=0.6)
     ax.set(title=title, xlim=(0, 23), xticks=range(0, 24, 6), xlabel="Hour")
@@ -143,7 +143,8 @@ def draw(made, training, later, path):
     plot_quantiles(later, made[VAE], "VAE", axes[1, 2])
     for row in axes:
         row[0].set_ylabel("EUR/MWh")
-    axes[1, 0].legend(frameon=False, fontsize=8, loc="lower center")
+    handles, labels = axes[1, 0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False)
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=110)
     plt.close(figure)
