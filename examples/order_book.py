@@ -142,8 +142,8 @@ def plot_window(test, scores, model, axes):
     ):  # fmt: skip
         volume = np.expm1(window[:, FEATURES.index(name)])
         top.plot(seconds, np.maximum(volume, 0.1), color=colour, ls=dashes, label=name)
-    top.set(yscale="log", ylabel="Volume (lots)", ylim=(0.1, None))
-    top.legend(frameon=False, fontsize=8, ncols=2)
+    top.set(yscale="log", ylabel="Volume (lots)", ylim=(0.1, 2e4))
+    top.legend(frameon=False, fontsize=8, ncols=2, loc="upper right")
     top.set_title(
         f"A diluted spoofer (cancel ratio {test.cancel_ratio[shown]:.2f}; genuine median "
         f"{np.median(test.cancel_ratio[test.kind == GENUINE]):.2f})",

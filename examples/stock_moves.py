@@ -177,8 +177,10 @@ def draw(features, scaler, codes, rho, moves, path):
         if i % 2 == 0:
             ax.set_ylabel("Price change (%)")
     first.set_ylim(-22, 22)
-    first.legend(title="deviations of the code", frameon=False, fontsize=8, title_fontsize=8,
-                 loc="upper left", ncols=5, handlelength=1, columnspacing=1)  # fmt: skip
+    first.legend(
+        title="deviations of the code; bands: a day's swing", loc="upper left", ncols=5,
+        frameon=False, fontsize=8, title_fontsize=8, handlelength=1, columnspacing=1,
+    )  # fmt: skip
     if len(found) > 1:
         plot_codes(codes, found, moves.regime, figure.add_subplot(grid[:, 2]))
     path.parent.mkdir(parents=True, exist_ok=True)
