@@ -86,7 +86,7 @@ def figures(days, training, later, seed):
 
 
 def print_table(table, later):
-    print("against the later days; means over seeds, AUC from its lowest bound to its highest")
+    print("against the later days; means over seeds, all AUC bounds in brackets")
     print(
         f"{'':20} {'AUC (0.5 is best)':19} {'KS':>6} {'corr.':>6} {'quant.':>8}"
         f" {'< 0':>6} {'near':>6}"
@@ -100,8 +100,9 @@ def print_table(table, later):
             f"{mean['nearer_than_real']:6.1%}"
         )
     print(f"{'later days':20} {np.mean((later < 0).any(axis=1)):49.1%}")
-    print("KS, corr.: distance of each hour's distribution and of their correlations; quant.:")
-    print("error of the 5, 50 and 95 % quantiles by hour; < 0: days with a negative price;")
+    print("KS, corr.: distance of the distribution of an hour, and of correlations")
+    print("quant.: error of the 5, 50 and 95 % quantiles by hour")
+    print("< 0: days with a negative price")
     print("near: days nearer to a training day than 95 % of these are to each other")
 
 

@@ -93,13 +93,13 @@ def mean_and_reach(values):
 
 def print_table(table):
     """Means over seeds with 95 % intervals."""
-    print(f"{'':25}{'average precision':^33}  {'ROC AUC':^10}    CPU")
-    print(f"{'':25}{'all':^11}{'plain':^11}{'diluted':^11}  {'all':^10}  seconds")
+    print(f"{'':25}{'average precision':^35}  {'ROC AUC':^11}   CPU")
+    print(f"{'':25}{'all':12}{'plain':12}{'diluted':11}  {'all':11}     s")
     for method in METHODS:
         rows = table[table["method"] == method].set_index("kind")
         cells = [written(rows.loc[[kind], "average_precision"]) for kind in KINDS]
         cells.append(" " + written(rows.loc[["all"], "roc_auc"]))
-        print(f"{method:25}{' '.join(cells)}  {rows['cpu_seconds'].median():7.1f}")
+        print(f"{method:25}{' '.join(cells)}  {rows['cpu_seconds'].median():4.1f}")
 
 
 def written(values):

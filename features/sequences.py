@@ -175,7 +175,7 @@ class SequenceAnomalyDetector(OutlierMixin, BaseEstimator):
 
         Returns
         -------
-        float32 ndarray of shape (n_windows,)
+        ndarray of shape (n_windows,)
             At most 0; about -1 for a usual window, lower for a more suspicious one
             (scikit-learn's convention for outlier detectors).
         """
@@ -214,8 +214,7 @@ class SequenceAnomalyDetector(OutlierMixin, BaseEstimator):
 
     def _scores(self, squares, is_real):
         errors = (squares / self.residual_variance_).mean(axis=2)
-        scores = -np.sum(errors, axis=1, where=is_real) / is_real.sum(axis=1)
-        return scores.astype(np.float32)  # the network's own precision
+        return -np.sum(errors, axis=1, where=is_real) / is_real.sum(axis=1)
 
     def _squared_errors(self, scaled):
         """(n_windows, n_steps, n_features), anything at padding."""

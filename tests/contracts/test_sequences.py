@@ -41,7 +41,22 @@ ESTIMATORS = [
 ]  # fmt: skip
 
 
+ROUNDING = (
+    "asks for scores equal to 1e-7, but the network works in float32, whose rounding depends on "
+    "the rows beside a row: 2e-6 was seen"
+)
+EXPECTED_FAILURES = {
+    SequenceAnomalyDetector: dict.fromkeys(
+        ("check_methods_subset_invariance", "check_methods_sample_order_invariance"), ROUNDING
+    )
+}
+
+
 @pytest.mark.usefixtures("without_compiling")
-@parametrize_with_checks(ESTIMATORS)
+@parametrize_with_checks(
+    ESTIMATORS,
+    expected_failed_checks=lambda estimator: EXPECTED_FAILURES.get(type(estimator), {}),
+    xfail_strict=False,  # another processor may round alike
+)
 def test_passes_scikit_learns_check(estimator, check):
     check(estimator)
