@@ -42,8 +42,8 @@ ESTIMATORS = [
 
 
 ROUNDING = (
-    "asks for scores equal to 1e-7, but the network works in float32, whose rounding depends on "
-    "the rows beside a row: 2e-6 was seen"
+    "asks for scores equal to 1e-7, but the network works in float32, whose rounding may depend "
+    "on the rows beside a row: 2e-6 was seen"
 )
 EXPECTED_FAILURES = {
     SequenceAnomalyDetector: dict.fromkeys(
