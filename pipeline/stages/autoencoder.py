@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from evaluation import plots
+from evaluation.embedding import EmbeddingUnavailableError, tsne
 from features.schema import TransactionSchema
 from features.splitting import TRAINING
 from models.autoencoder import TabularAutoencoder
@@ -12,10 +13,10 @@ from models.saving import save_model
 from models.training import apply_in_batches
 from pipeline.context import StageContext, StageResult
 from pipeline.encoder_training import train_encoder
+from pipeline.errors import CounterfoilError
 from pipeline.figures import save_figure
 
 N_PICTURED_ROWS = 1500
-TSNE_PERPLEXITY = 30
 
 
 def autoencoder(context: StageContext) -> StageResult:
@@ -56,9 +57,6 @@ def _draw_rows(
     context: StageContext, model: TabularAutoencoder, rows: np.ndarray, codes: np.ndarray
 ) -> None:
     """Draw one fraud beside its reconstruction, and the codes of training rows by t-SNE."""
-    from sklearn.manifold import TSNE
-    from threadpoolctl import threadpool_limits
-
     split = context.artifacts.split()
     schema = TransactionSchema.from_dict(context.artifacts.data_summary()["schema"])
     is_fraud = context.artifacts.transactions([schema.label])[schema.label].to_numpy() == 1
@@ -75,14 +73,7 @@ def _draw_rows(
     )
     rng = np.random.default_rng(context.params.autoencoder.seed)
     pictured = _pick(rng, known & is_fraud, known & ~is_fraud)
-    tsne = TSNE(
-        perplexity=min(TSNE_PERPLEXITY, (len(pictured) - 1) / 3),
-        init="pca",
-        random_state=context.params.autoencoder.seed,
-    )
-    # Several threads add up in an order of their own, and the same codes give another picture.
-    with threadpool_limits(1):
-        embedding = tsne.fit_transform(codes[pictured])
+    embedding = _embedded(codes[pictured], seed=context.params.autoencoder.seed)
     save_figure(
         context.output / "codes_tsne.png",
         lambda ax: plots.plot_codes(embedding, is_fraud[pictured], ax),
@@ -90,6 +81,17 @@ def _draw_rows(
         title="Autoencoder codes of training rows",
         size=(8.0, 6.0),
     )
+
+
+def _embedded(codes: np.ndarray, *, seed: int) -> np.ndarray:
+    """Return the picture of codes; of codes that are all the same, one place."""
+    if not np.ptp(codes, axis=0).any():
+        return np.zeros((len(codes), 2))
+    try:
+        embedding: np.ndarray = tsne(codes, seed=seed)
+    except EmbeddingUnavailableError as error:
+        raise CounterfoilError(str(error)) from error
+    return embedding
 
 
 def _pick(rng: np.random.Generator, frauds: np.ndarray, genuine: np.ndarray) -> np.ndarray:
