@@ -30,12 +30,15 @@ class Delivery:
     score : ndarray of shape (n_rows,)
     label : ndarray of shape (n_rows,), values in {0, 1, nan}, or None
         nan where the label has not arrived; None without the column.
+    table : DataFrame of shape (n_rows, n_columns) or None
+        As read.
     """
 
     name: str
     inputs: pd.DataFrame
     score: np.ndarray
     label: np.ndarray | None
+    table: pd.DataFrame | None = None
 
 
 @dataclass(frozen=True)
@@ -73,13 +76,14 @@ def read_delivery(path: Path, model: FraudModel) -> Delivery:
     table = _read(path)
     inputs = _inputs(table, model, path)
     score = model.predict(inputs)["score"].to_numpy()
-    return Delivery(path.name, inputs, score, _labels(table, model.schema.label, path))
+    label = _labels(table, model.schema.label, path)
+    return Delivery(path.name, inputs, score, label, table)
 
 
 def read_reference(path: Path, model: FraudModel) -> Reference:
     """Read old rows; errors as of `read_delivery`."""
     table = _read(path)
-    return Reference(path.name, _inputs(table, model, path), _is_own(table, model))
+    return Reference(path.name, _inputs(table, model, path), is_own(table, model))
 
 
 def _read(path: Path) -> pd.DataFrame:
@@ -116,7 +120,8 @@ def _labels(table: pd.DataFrame, name: str, path: Path) -> np.ndarray | None:
     return found
 
 
-def _is_own(table: pd.DataFrame, model: FraudModel) -> bool:
+def is_own(table: pd.DataFrame, model: FraudModel) -> bool:
+    """Whether a table is the data that a model was made from."""
     from pipeline.stages.ingest import sha256_of_table
 
     if set(table.columns) != set(model.schema.columns):
