@@ -52,7 +52,7 @@ def _pairs(
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True)
 @logging_options
 def latent(model: str, **options: Any) -> None:
-    """Draw what the autoencoder and the VAE of MODEL make of transactions.
+    """Draw how the autoencoder and the VAE of MODEL see transactions.
 
     MODEL is a folder, a run or a registry name; the project here unless it is given. The page
     holds every row that is drawn, with all its columns.

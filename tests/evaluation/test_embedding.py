@@ -39,6 +39,17 @@ def test_the_grid_for_many_rows_is_deterministic_too(codes, picture, monkeypatch
     assert kept[0] == pytest.approx(kept[1], abs=0.05)
 
 
+def test_neighbours_are_never_approximate(monkeypatch):
+    # Its neighbours depend on the number of threads, which shows from some thousand rows on.
+    import openTSNE
+
+    def build(*_):
+        raise AssertionError("approximate search")
+
+    monkeypatch.setattr(openTSNE.nearest_neighbors.Annoy, "build", build)
+    tsne(np.random.default_rng(0).normal(size=(30, 2)))
+
+
 def test_groups_stay_together(codes, picture):
     group = np.repeat([0, 1, 2], 100)
     distance = np.linalg.norm(picture[:, None] - picture[None], axis=-1)
