@@ -241,12 +241,23 @@ def _report(lines: list[dict], out: Path) -> None:
     (out / "year.md").write_text(_page(lines, means), encoding="utf-8")
 
 
+def _behind(lines: list[dict], name: str, metric: str) -> str:
+    """Mean lead of the gated policy, resampled by weeks."""
+    if name == GATED:
+        return "-"
+    lead = np.array([line[GATED][metric] - line[name][metric] for line in lines if line[name]])
+    drawn = np.random.default_rng(0).choice(lead, (10_000, len(lead))).mean(axis=1)
+    low, high = np.quantile(drawn, [0.025, 0.975])
+    return f"{lead.mean():+.3f} ({low:+.3f} to {high:+.3f})"
+
+
 def _page(lines: list[dict], means: dict[tuple[str, str], float]) -> str:
     counts = pd.Series([line["outcome"] for line in lines]).value_counts()
     refused = [f"week {line['week']}: {line['reason']}" for line in lines
                if line["outcome"] == "refused"]  # fmt: skip
     rows = "\n".join(
-        f"| {name} | {means[name, 'average_precision']:.3f} | {means[name, 'f1']:.3f} |"
+        f"| {name} | {means[name, 'average_precision']:.3f} | {means[name, 'f1']:.3f} | "
+        f"{_behind(lines, name, 'average_precision')} | {_behind(lines, name, 'f1')} |"
         for name in (GATED, NEVER, BLIND)
     )
     listed = "\n".join(f"- {reason}" for reason in refused) or "- none"
@@ -260,8 +271,11 @@ in week {POISONED_WEEK} the feed says fraud to all transactions of {POISONED_DAY
 {EMPTY_WEEK} is empty, week {DOUBLE_WEEK} comes twice. Small networks (3 members, 6 epochs of 40 \
 steps). A model is judged on the week after it was made, with the true labels.
 
-| policy | average precision, mean of weeks | F1, mean of weeks |
-| --- | --: | --: |
+Means over weeks, and how far a policy is behind the gated one, with a 95 % bootstrap interval \
+over weeks:
+
+| policy | average precision | F1 | average precision behind | F1 behind |
+| --- | --: | --: | --: | --: |
 {rows}
 
 Outcomes of `counterfoil retrain`: {outcomes}. Seconds a call: median \

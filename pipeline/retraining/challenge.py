@@ -52,8 +52,14 @@ class Trained:
 
 
 def challenge_key(state: State, params: Params) -> str:
-    """Return what a challenge depends on, as a hash: the deliveries and the parameters."""
-    deliveries = sorted(path.stem for path in state.deliveries.glob("*.parquet"))
+    """Return what a challenge depends on, as a hash: the deliveries and the parameters.
+
+    An empty delivery changes nothing.
+    """
+    import pyarrow.parquet as pq
+
+    paths = state.deliveries.glob("*.parquet")
+    deliveries = sorted(path.stem for path in paths if pq.read_metadata(path).num_rows)
     values = {key: value for key, value in params.flatten().items() if not _is_of_place(key)}
     content = json.dumps([deliveries, values], sort_keys=True)
     return hashlib.sha256(content.encode()).hexdigest()[:KEY_CHARACTERS]

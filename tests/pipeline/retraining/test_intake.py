@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from pipeline.errors import InputError
 from pipeline.retraining import intake
+from pipeline.retraining.challenge import challenge_key
 from pipeline.retraining.intake import all_deliveries, take_in
 from pipeline.retraining.window import labelled_window
 
@@ -49,11 +50,15 @@ def test_a_csv_file_and_files_that_are_none_of_ours(deliver, place, week, state)
     pd.testing.assert_frame_equal(all_deliveries(state), week(0), check_dtype=False)
 
 
-def test_an_empty_delivery_says_that_nothing_happened(deliver, week, state):
+def test_an_empty_delivery_says_that_nothing_happened(deliver, week, state, parameters):
     deliver(a=week(0))
+    before = challenge_key(state, parameters)
     found = deliver(empty=week(0).iloc[:0])
-    assert found.refused == {}
+    assert (found.refused, len(found.new)) == ({}, 1)
     assert len(all_deliveries(state)) == 1000
+    assert challenge_key(state, parameters) == before  # there is nothing new to train on
+    deliver(b=week(1))
+    assert challenge_key(state, parameters) != before
 
 
 def shifted(table):
