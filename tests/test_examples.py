@@ -119,6 +119,8 @@ def test_mnist_that_cannot_be_downloaded_is_said_to_be_that(tmp_path):
     assert "error: MNIST is not cached and cannot be downloaded" in done.stderr
     assert "Traceback" not in done.stderr
     assert not (REPOSITORY / "digits_grid.png").exists()
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "lines"),
