@@ -11,6 +11,8 @@ from features.schema import TransactionSchema
 
 # Models compute in float32; a larger number would become infinite there.
 LARGEST_VALUE = float(np.finfo(np.float32).max)
+MISSING = "missing value"
+UNKNOWN = -1  # label of a row that nobody has labelled yet
 _MAX_SHOWN_CHARACTERS = 12
 
 
@@ -104,6 +106,26 @@ def drop_duplicates(table: pd.DataFrame) -> pd.DataFrame:
     return table.drop(index=repeated).reset_index(drop=True)
 
 
+def drop_open_copies(table: pd.DataFrame, schema: TransactionSchema) -> pd.DataFrame:
+    """Rows without those of unknown label (-1) that another row repeats with its label.
+
+    A transaction may come twice, first without and later with its label.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"V1": [0.5, 0.5, 1.0], "Class": [-1, 1, -1]})
+    >>> schema = TransactionSchema(label="Class", time=None, amount=None, features=("V1",))
+    >>> drop_open_copies(table, schema).to_numpy().tolist()
+    [[0.5, 1.0], [1.0, -1.0]]
+    """
+    is_open = (table[schema.label] == UNKNOWN).to_numpy()
+    if not is_open.any():
+        return table
+    hashes = pd.util.hash_pandas_object(table.drop(columns=schema.label), index=False).to_numpy()
+    is_answered = is_open & np.isin(hashes, hashes[~is_open])
+    return table.loc[~is_answered].reset_index(drop=True)
+
+
 def order_rows(table: pd.DataFrame, schema: TransactionSchema) -> pd.DataFrame:
     """Rows in order of time; ties, and tables without time, in order of their values.
 
@@ -153,7 +175,7 @@ def _check_number(column):
     with np.errstate(invalid="ignore"):
         is_infinite = np.abs(numbers) > LARGEST_VALUE
     problems = [
-        _problem(column, "missing value", "a number", is_missing),
+        _problem(column, MISSING, "a number", is_missing),
         _problem(column, "not a number", "a number", is_unreadable),
         _problem(column, "infinite or too large", "a finite number below 3.4e38", is_infinite),
     ]
@@ -164,7 +186,7 @@ def _check_number(column):
 
 def _check_category(column):
     is_missing = column.isna().to_numpy()
-    found = _problem(column, "missing value", "a category", is_missing)
+    found = _problem(column, MISSING, "a category", is_missing)
     texts = column.astype(object).where(~is_missing, "").astype(str)
     return texts.reset_index(drop=True), [found] if found else []
 

@@ -145,13 +145,55 @@ def split_by_time(time, y, groups, *, validation_fraction, test_fraction, delay_
     return part
 
 
+def place_unlabelled(part, is_known, groups, time=None, *, delay_days=0.0):
+    """Part of each row once those of unknown label are put beside the others.
+
+    They train, and judge nothing. One whose identical copy (same group) lies in another part is
+    excluded. In a split by time so is one that is not older than the gap before validation.
+
+    Parameters
+    ----------
+    part : ndarray of shape (n_known,), str
+        Of the rows whose label is known, from `split_stratified` or `split_by_time`.
+    is_known : ndarray of shape (n_rows,), bool
+        Whether the label of each row is known.
+    groups : ndarray of shape (n_rows,)
+        See `group_identical`.
+    time : ndarray of shape (n_rows,), seconds, optional
+        Given for a split by time.
+    delay_days : float, >= 0
+        As of `split_by_time`.
+
+    Returns
+    -------
+    ndarray of shape (n_rows,), str
+
+    Examples
+    --------
+    >>> known = np.array([True, False, True, False])
+    >>> place_unlabelled(np.array(["train", "test"]), known, np.array([0, 1, 2, 2])).tolist()
+    ['train', 'train', 'test', 'excluded']
+    """
+    part, is_known, groups = np.asarray(part), np.asarray(is_known), np.asarray(groups)
+    whole = np.full(len(is_known), TRAINING, dtype="U10")
+    whole[is_known] = part
+    judging = is_known & (whole != TRAINING)
+    late = np.isin(groups, groups[judging])
+    if time is not None:
+        time = np.asarray(time, dtype=float)
+        first_judged = time[is_known][part == VALIDATION].min() - delay_days * SECONDS_PER_DAY
+        late |= time >= min(first_judged, time[judging].min())
+    whole[~is_known & late] = EXCLUDED
+    return whole
+
+
 def choose_labelled(y, part, *, n_labelled_frauds, n_labelled_genuine, rng):
     """Whether the label of each row may be used: the label budget.
 
     Parameters
     ----------
-    y : ndarray of shape (n_rows,), values in {0, 1}
-        1 marks fraud.
+    y : ndarray of shape (n_rows,), values in {-1, 0, 1}
+        1 marks fraud, -1 a row of unknown label.
     part : ndarray of shape (n_rows,), str
         From `split_stratified` or `split_by_time`.
     n_labelled_frauds, n_labelled_genuine : int or None
@@ -162,8 +204,8 @@ def choose_labelled(y, part, *, n_labelled_frauds, n_labelled_genuine, rng):
     Returns
     -------
     ndarray of shape (n_rows,), bool
-        False for training rows outside the budget and for excluded rows; validation and test
-        rows are always labelled.
+        False for training rows outside the budget or of unknown label, and for excluded rows;
+        validation and test rows are always labelled.
 
     Raises
     ------
@@ -171,7 +213,7 @@ def choose_labelled(y, part, *, n_labelled_frauds, n_labelled_genuine, rng):
         If the budget is larger than the training part or leaves fewer than two rows of a class.
     """
     y, part = np.asarray(y), np.asarray(part)
-    is_labelled = part != EXCLUDED
+    is_labelled = (part != EXCLUDED) & (y >= 0)
     budgets = {"n_labelled_genuine": n_labelled_genuine, "n_labelled_frauds": n_labelled_frauds}
     for label, (name, budget) in enumerate(budgets.items()):
         # Drawn in any case, so that one budget does not change the draw of the other.

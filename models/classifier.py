@@ -309,6 +309,19 @@ class SGANClassifier(ClassifierMixin, BaseEstimator):
         """
         return self._member_log_odds(X)[:, self.active_members_].mean(axis=1) + self.prior_shift_
 
+    def decision_function_members(self, X):
+        """Log odds of fraud by each member that scores, of which `decision_function` is the mean.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_active_members)
+        """
+        return self._member_log_odds(X)[:, self.active_members_] + self.prior_shift_
+
     def predict_members(self, X):
         """Probability of fraud by each member, at the balance of the training batches.
 

@@ -11,6 +11,7 @@ from typing import NoReturn
 import click
 
 from pipeline.commands.comparing import compare
+from pipeline.commands.labelling import label
 from pipeline.commands.latent import latent
 from pipeline.commands.logging_options import OUR_PACKAGES
 from pipeline.commands.monitoring import monitor
@@ -48,7 +49,7 @@ def cli() -> None:
 
 
 for command in (
-    run, stage, simulate, score, compare, monitor, latent, threshold, card, approve,
+    run, stage, simulate, score, compare, monitor, latent, label, threshold, card, approve,
     retrain, history, promote, rollback,
 ):  # fmt: skip
     cli.add_command(command)

@@ -114,7 +114,10 @@ def transactions_per_day(data: Mapping[str, Any], prevalence: float | None) -> f
     """
     if not data.get("time") or not data["time"]["n_days"]:
         return None
-    n = data["n_frauds"] / prevalence if prevalence else data["n_rows"]
+    n_labelled = data["n_rows"] - data.get("n_unlabelled", 0)
+    # Rows of unknown label are taken to hold as many frauds as the others.
+    n_frauds = data["n_frauds"] * data["n_rows"] / n_labelled
+    n = n_frauds / prevalence if prevalence else data["n_rows"]
     return float(n / data["time"]["n_days"])
 
 

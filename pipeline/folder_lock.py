@@ -1,4 +1,4 @@
-"""Locks on folders: commands that change a model wait for each other, runs turn the second away."""
+"""Locks on folders and files: commands that change a model wait, a second run is turned away."""
 
 from __future__ import annotations
 
@@ -37,7 +37,14 @@ def held_alone(folder: Path) -> Iterator[str | None]:
     however it ends.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".lock").open("a+", encoding="utf-8") as file:
+    with held_by(folder / ".lock") as holder:
+        yield holder
+
+
+@contextmanager
+def held_by(lock: Path) -> Iterator[str | None]:
+    """Take a lock file for this process without waiting; as `held_alone`."""
+    with lock.open("a+", encoding="utf-8") as file:
         if not _try_lock(file):
             file.seek(0)
             yield file.read().strip() or "unknown"

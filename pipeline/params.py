@@ -75,9 +75,10 @@ class DataParams(Section):
 
 
 class IngestParams(Section):
-    """`ingest`: what happens to rows that cannot be used."""
+    """`ingest`: what happens to rows that cannot be used, and to those without a label."""
 
     on_bad_rows: Literal["error", "quarantine"]
+    on_missing_label: Literal["error", "unlabelled"]
 
 
 class SplitParams(Section):
@@ -159,6 +160,7 @@ class AugmentParams(Section):
     sampling_strategy: Annotated[float, Field(gt=0, le=1)]
     generation: Literal["posterior", "prior", "interpolation"]
     n_neighbors: Count
+    labels: str
     seed: Seed
 
 

@@ -145,6 +145,8 @@ def run(request: RunRequest) -> Outcome:
     )
     with only_run(artifacts.root), session:
         if request.use_dvc:
+            # DVC wants what a stage reads to be there.
+            (_root(request) / params.augment.labels).mkdir(parents=True, exist_ok=True)
             from pipeline.dvc_engine import reproduce
 
             restored = reproduce(request, content, session)

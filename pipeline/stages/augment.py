@@ -20,6 +20,8 @@ from pipeline.artifacts import write_json
 from pipeline.context import StageContext, StageResult
 from pipeline.errors import CounterfoilError, InputError
 from pipeline.figures import save_figure
+from pipeline.labelling.table import read_given_labels
+from pipeline.labelling.training_labels import with_given_labels
 
 if TYPE_CHECKING:
     from imblearn.base import BaseSampler
@@ -33,7 +35,8 @@ REAL = "real"
 def augment(context: StageContext) -> StageResult:
     """Write training.parquet (inputs, label, source, row_id) and fidelity.json with pictures.
 
-    `label` is -1 for training rows outside the label budget; `row_id` is the real row itself, or
+    `label` is -1 for training rows outside the label budget or of unknown label, unless people
+    gave it (`augment.labels`); `row_id` is the real row itself, or
     the one that a synthetic row was made from (-1 where there is no single one).
 
     The VAE of the stage `vae` has learned from all training rows, and its prior knows no class;
@@ -45,9 +48,9 @@ def augment(context: StageContext) -> StageResult:
     rows = context.artifacts.scaled()
     split = context.artifacts.split()
     schema = TransactionSchema.from_dict(context.artifacts.data_summary()["schema"])
-    label = context.artifacts.transactions([schema.label])[schema.label].to_numpy()
+    label, is_labelled, n_given = _labels(context, split, schema)
     is_training = (split["part"] == TRAINING).to_numpy()
-    is_labelled = is_training & split["is_labelled"].to_numpy()
+    is_labelled &= is_training
     columns = context.artifacts.input_names()
 
     labelled = np.flatnonzero(is_labelled)
@@ -71,8 +74,27 @@ def augment(context: StageContext) -> StageResult:
     return StageResult(
         n_rows=len(training),
         n_frauds=int((training["label"] == 1).sum()),
-        metrics={"n_synthetic": float(len(synthetic)), **_headline(report)},
+        metrics={
+            "n_synthetic": float(len(synthetic)),
+            **({"n_given_labels": float(n_given)} if n_given else {}),
+            **_headline(report),
+        },
     )
+
+
+def _labels(
+    context: StageContext, split: pd.DataFrame, schema: TransactionSchema
+) -> tuple[np.ndarray, np.ndarray, int]:
+    """Return the labels of all rows, which of them may be used, and how many people gave."""
+    is_labelled = split["is_labelled"].to_numpy().copy()
+    given = read_given_labels(context.root / context.params.augment.labels)
+    if not given:
+        label = context.artifacts.transactions([schema.label])[schema.label].to_numpy()
+        return label, is_labelled, 0
+    is_training = (split["part"] == TRAINING).to_numpy()
+    table = context.artifacts.transactions()
+    found = with_given_labels(table, schema, is_training, is_labelled, given)
+    return found.label, found.is_labelled, found.n_given
 
 
 def _resample(

@@ -10,9 +10,12 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from features.row_checks import (
+    MISSING,
+    UNKNOWN,
     RowProblem,
     check_rows,
     drop_duplicates,
+    drop_open_copies,
     order_rows,
     reasons_by_row,
 )
@@ -33,16 +36,18 @@ def ingest(context: StageContext) -> StageResult:
     data = context.params.data
     source = read_transactions(data, context.root)
     schema = _resolve(source, context)
-    checked, problems = check_rows(source.frame, schema)
+    checked, problems = _check_rows(source, schema, context)
     reasons = reasons_by_row(problems)
     if problems and context.params.ingest.on_bad_rows == "error":
-        raise InputError(describe_bad_rows(source, problems, len(reasons)))
+        raise InputError(describe_bad_rows(source, problems, len(reasons), schema.label))
     usable = checked.drop(index=list(reasons))
     distinct = drop_duplicates(usable)
-    table = order_rows(distinct, schema)
+    labelled_later = drop_open_copies(distinct, schema)
+    table = order_rows(labelled_later, schema)
     _check_classes(table, schema, source, len(reasons))
     dropped = {
         "duplicates": len(usable) - len(distinct),
+        "labelled_later": len(distinct) - len(labelled_later),
         "quarantined": len(reasons),
         "quarantined_by_reason": dict(
             Counter(text for reason in reasons.values() for text in reason.split("; "))
@@ -55,6 +60,20 @@ def ingest(context: StageContext) -> StageResult:
         rows.to_parquet(context.output / "quarantine.parquet", index=False)
     write_json(summary, context.output / "data.json")
     return StageResult(n_rows=summary["n_rows"], n_frauds=summary["n_frauds"])
+
+
+def _check_rows(
+    source: Source, schema: TransactionSchema, context: StageContext
+) -> tuple[pd.DataFrame, list[RowProblem]]:
+    """Check the rows; one whose label may be missing gets the label -1."""
+    if context.params.ingest.on_missing_label == "error":
+        return check_rows(source.frame, schema)
+    label = source.frame[schema.label]
+    is_open = label.isna().to_numpy()
+    filled = source.frame.assign(**{schema.label: label.astype(object).where(~is_open, 0)})
+    checked, problems = check_rows(filled, schema)
+    checked.loc[is_open, schema.label] = UNKNOWN
+    return checked, problems
 
 
 def _resolve(source: Source, context: StageContext) -> TransactionSchema:
@@ -73,7 +92,9 @@ def _resolve(source: Source, context: StageContext) -> TransactionSchema:
         raise InputError(f"{source.name}: the columns cannot be used:\n{listed}") from error
 
 
-def describe_bad_rows(source: Source, problems: Sequence[RowProblem], n_bad: int) -> str:
+def describe_bad_rows(
+    source: Source, problems: Sequence[RowProblem], n_bad: int, label: str | None = None
+) -> str:
     """Return one message about all bad rows: counts, first places, expected, received, cure."""
     lines = [f"{source.name}: {n_bad} of {len(source.frame)} rows cannot be used:"]
     for problem in problems:
@@ -89,6 +110,11 @@ def describe_bad_rows(source: Source, problems: Sequence[RowProblem], n_bad: int
         "correct these rows (numbered from 1 below the header), or set ingest.on_bad_rows: "
         "quarantine in params.yaml to set them aside"
     )
+    if any(problem.column == label and problem.reason == MISSING for problem in problems):
+        lines.append(
+            "if nobody knows those labels yet, set ingest.on_missing_label: unlabelled; such rows "
+            "train without a label"
+        )
     return "\n".join(lines)
 
 
@@ -100,17 +126,19 @@ def _check_classes(
     table: pd.DataFrame, schema: TransactionSchema, source: Source, n_bad: int
 ) -> None:
     """Refuse a table in which all labels are the same, or no row is left."""
-    n_frauds = int(table[schema.label].sum())
+    n_frauds = int((table[schema.label] == 1).sum())
+    n_open = int((table[schema.label] == UNKNOWN).sum())
     set_aside = f" ({n_bad} bad rows were set aside)" if n_bad else ""
     if len(table) == 0:
         raise InputError(
             f"{source.name}: no row can be used{set_aside}; set ingest.on_bad_rows: error in "
             "params.yaml to see what is wrong with them"
         )
-    if n_frauds in (0, len(table)):
+    if n_frauds in (0, len(table) - n_open):
         only, other = ("0 (genuine)", "1 (fraud)") if n_frauds == 0 else ("1", "0 (genuine)")
         raise InputError(
-            f"{source.name}: column {schema.label} is {only} in all {len(table)} rows{set_aside}; "
+            f"{source.name}: column {schema.label} is {only} in all {len(table) - n_open} "
+            f"{'labelled ' if n_open else ''}rows{set_aside}; "
             f"expected both classes; add rows with {other}, or correct data.label in params.yaml"
         )
 
@@ -118,7 +146,8 @@ def _check_classes(
 def _summarise(
     table: pd.DataFrame, schema: TransactionSchema, source: Source, dropped: dict[str, Any]
 ) -> dict[str, Any]:
-    n_frauds = int(table[schema.label].sum())
+    n_frauds = int((table[schema.label] == 1).sum())
+    n_open = int((table[schema.label] == UNKNOWN).sum())
     time = None
     if schema.time:
         first, last = float(table[schema.time].iloc[0]), float(table[schema.time].iloc[-1])
@@ -127,7 +156,8 @@ def _summarise(
         "sha256": sha256_of_table(table),
         "n_rows": len(table),
         "n_frauds": n_frauds,
-        "fraud_rate": n_frauds / len(table),
+        "n_unlabelled": n_open,
+        "fraud_rate": n_frauds / (len(table) - n_open),
         "n_rows_read": len(source.frame),
         "dropped": dropped,
         "schema": asdict(schema),

@@ -38,7 +38,7 @@ def scale(context: StageContext) -> StageResult:
     np.save(context.output / "scaled.npy", scaled, allow_pickle=False)
     save_scaler(scaler, context.output / "scaler.skops")
     write_json(_summarise(scaler, int(is_training.sum())), context.output / "scale.json")
-    return StageResult(n_rows=int(is_training.sum()), n_frauds=int(label[is_training].sum()))
+    return StageResult(n_rows=int(is_training.sum()), n_frauds=int((label[is_training] == 1).sum()))
 
 
 def make_scaler(params: ScaleParams, schema: TransactionSchema) -> ColumnTransformer:

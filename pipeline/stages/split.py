@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from features.row_checks import UNKNOWN
 from features.schema import TransactionSchema
 from features.splitting import (
     PARTS,
     TRAINING,
     choose_labelled,
     group_identical,
+    place_unlabelled,
     split_by_time,
     split_stratified,
 )
@@ -60,15 +62,21 @@ def _divide(
         "validation_fraction": params.validation_fraction,
         "test_fraction": params.test_fraction,
     }
-    if params.method == "stratified":
-        part = split_stratified(y, groups, **fractions, rng=np.random.default_rng(part_seed))
+    is_known = y != UNKNOWN
+    known = (y[is_known], groups[is_known])
+    is_by_time = params.method == "time"
+    if not is_by_time:
+        part = split_stratified(*known, **fractions, rng=np.random.default_rng(part_seed))
     elif time is None:
         raise ParamsError(
             "params.yaml: split.method: time needs a time column, got data.time: null; name the "
             "column in data.time, or use split.method: stratified"
         )
     else:
-        part = split_by_time(time, y, groups, **fractions, delay_days=params.delay_days)
+        part = split_by_time(time[is_known], *known, **fractions, delay_days=params.delay_days)
+    part = place_unlabelled(
+        part, is_known, groups, time if is_by_time else None, delay_days=params.delay_days
+    )
     is_labelled = choose_labelled(
         y,
         part,
@@ -86,7 +94,7 @@ def _summarise(rows: pd.DataFrame, y: np.ndarray, time: np.ndarray | None) -> di
         is_labelled = is_member & rows["is_labelled"].to_numpy()
         parts[name] = {
             "n_rows": int(is_member.sum()),
-            "n_frauds": int(y[is_member].sum()),
+            "n_frauds": int((y[is_member] == 1).sum()),
             "n_labelled": int(is_labelled.sum()),
             "n_labelled_frauds": int(y[is_labelled].sum()),
             "time": None

@@ -13,6 +13,7 @@ from features.splitting import (
     VALIDATION,
     choose_labelled,
     group_identical,
+    place_unlabelled,
     split_by_time,
     split_stratified,
 )
@@ -177,3 +178,45 @@ def test_an_impossible_budget_names_its_key(budget):
             n_labelled_genuine=None,
             rng=rng(),
         )
+
+
+def test_rows_of_unknown_label_train_and_move_no_other_row():
+    y = labels(1000, 50)
+    known = rng(1).random(1000) < 0.6
+    groups = np.arange(1000)
+    part = split_stratified(y[known], groups[known], **FRACTIONS, rng=rng())
+    whole = place_unlabelled(part, known, groups)
+    assert (whole[known] == part).all()
+    assert set(whole[~known]) == {TRAINING}
+
+
+def test_unlabelled_copies_of_judging_rows_are_left_out():
+    known = np.array([True, True, True, False, False, False])
+    whole = place_unlabelled(
+        np.array([TRAINING, VALIDATION, TEST]), known, np.array([0, 1, 2, 0, 1, 2])
+    )
+    assert whole[3:].tolist() == [TRAINING, EXCLUDED, EXCLUDED]
+
+
+@pytest.mark.parametrize("delay_days", [0.0, 3 / 86_400])
+def test_by_time_unlabelled_rows_train_only_before_the_gap(delay_days):
+    time = np.arange(200.0)
+    known = time % 2 == 0
+    y = np.tile([0, 0, 1, 1], 50)
+    groups = np.arange(200)
+    part = split_by_time(time[known], y[known], groups[known], **FRACTIONS, delay_days=delay_days)
+    whole = place_unlabelled(part, known, groups, time, delay_days=delay_days)
+    first_judged = time[whole == VALIDATION].min()
+    trained = time[(whole == TRAINING) & ~known]
+    assert trained.max() < first_judged - delay_days * 86_400
+    assert len(trained) == np.sum(~known & (time < first_judged - delay_days * 86_400))
+    assert (whole[~known & (time >= first_judged)] == EXCLUDED).all()
+
+
+def test_a_row_of_unknown_label_is_in_no_budget():
+    y, part = np.array([0, 1, -1, 0, 1, -1]), np.array([TRAINING] * 6)
+    for budget in (None, 2):
+        kept = choose_labelled(
+            y, part, n_labelled_frauds=budget, n_labelled_genuine=budget, rng=rng()
+        )
+        assert kept.tolist() == [True, True, False, True, True, False]

@@ -82,6 +82,7 @@ def test_quarantine_sets_bad_rows_aside_with_their_reasons(ingest, transactions)
     assert aside["V2"][0] == "oops"
     assert artifacts.data_summary()["dropped"] == {
         "duplicates": 0,
+        "labelled_later": 0,
         "quarantined": 2,
         "quarantined_by_reason": {
             "Amount: missing value": 1,
@@ -129,3 +130,42 @@ def test_running_again_gives_the_same_bytes(run_stages):
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
     run_stages("ingest", data__simulated__n_rows=500)
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_a_missing_label_is_an_error_with_its_cure(ingest, transactions):
+    labels = transactions["Class"].astype(float)
+    labels[[3, 7]] = np.nan
+    with pytest.raises(InputError, match=r"missing value in 2 rows.*(?s:.*)on_missing_label: unla"):
+        ingest(transactions.assign(Class=labels), "x.csv")
+
+
+@pytest.mark.parametrize("name", ["x.csv", "x.parquet"])
+def test_rows_whose_label_is_unknown_may_stay(ingest, transactions, name):
+    labels = transactions["Class"].astype(float)
+    is_open = np.arange(200) % 3 == 0
+    labels[is_open] = np.nan
+    artifacts = ingest(
+        transactions.assign(Class=labels), name, ingest__on_missing_label="unlabelled"
+    )
+    table, summary = artifacts.transactions(), artifacts.data_summary()
+    assert (table["Class"] == np.where(is_open, -1, transactions["Class"])).all()
+    assert table["Class"].dtype == np.int8
+    assert (summary["n_rows"], summary["n_unlabelled"]) == (200, is_open.sum())
+    assert summary["n_frauds"] == (table["Class"] == 1).sum()
+    assert summary["fraud_rate"] == summary["n_frauds"] / (~is_open).sum()
+
+
+def test_a_transaction_that_comes_again_with_its_label_counts_once(ingest, transactions):
+    nobody_knows = transactions.assign(Class=np.nan)
+    both = pd.concat([nobody_knows, transactions.iloc[:150]])
+    artifacts = ingest(both, ingest__on_missing_label="unlabelled")
+    table, dropped = artifacts.transactions(), artifacts.data_summary()["dropped"]
+    assert (len(table), dropped["labelled_later"], dropped["duplicates"]) == (200, 150, 0)
+    assert (table["Class"].iloc[:150] == transactions["Class"].iloc[:150]).all()
+    assert (table["Class"].iloc[150:] == -1).all()
+
+
+def test_labels_of_one_class_beside_unknown_ones_are_refused(ingest, transactions):
+    labels = np.where(transactions["Class"] == 1, 1.0, np.nan)
+    with pytest.raises(InputError, match="is 1 in all 20 labelled rows"):
+        ingest(transactions.assign(Class=labels), ingest__on_missing_label="unlabelled")

@@ -1,5 +1,6 @@
 """The split on disk: every row once, copies together, labels withheld in training only."""
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -69,3 +70,22 @@ def test_the_seed_moves_rows(split, transactions):
     other, _ = split(transactions, split__seed=12)
     assert first["part"].tolist() == again["part"].tolist()
     assert first["part"].tolist() != other["part"].tolist()
+
+
+@pytest.mark.parametrize("method", ["stratified", "time"])
+def test_unlabelled_rows_train_and_leave_the_other_rows_where_they_are(split, transactions, method):
+    options = {"split__method": method, "ingest__on_missing_label": "unlabelled"}
+    known, summary = split(transactions, **options)
+    more = transactions.assign(Time=transactions["Time"] + 1, V1=-transactions["V1"], Class=np.nan)
+    rows, with_more = split(pd.concat([transactions, more]), **options)
+    is_open = rows["Class"] == -1
+    assert is_open.sum() == 200
+    pd.testing.assert_series_equal(
+        rows.loc[~is_open, "part"].reset_index(drop=True), known["part"], check_names=False
+    )
+    assert not rows.loc[is_open, "is_labelled"].any()
+    assert not rows.loc[is_open, "part"].isin(["validation", "test"]).any()
+    assert (rows.loc[is_open, "part"] == "train").sum() > 100
+    for part in ("train", "validation", "test"):
+        assert with_more[part]["n_labelled"] == summary[part]["n_labelled"]
+        assert with_more[part]["n_frauds"] == summary[part]["n_frauds"]
