@@ -6,6 +6,7 @@ import re
 import tomllib
 from pathlib import Path
 
+import click
 import pytest
 
 from pipeline.__main__ import cli
@@ -76,8 +77,11 @@ def test_every_shown_command_and_option_exists():
     assert len(lines) > 10
     for line in lines:
         name, *words = line.split("#")[0].split()
+        command = cli.commands[name]
+        if isinstance(command, click.Group):
+            command = command.commands[words.pop(0)]
         options = {word for word in words if word.startswith("-")}
-        known = {option for param in cli.commands[name].params for option in param.opts}
+        known = {option for param in command.params for option in param.opts}
         assert options <= known, line
 
 

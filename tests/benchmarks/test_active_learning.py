@@ -1,13 +1,13 @@
 """The simulation of active learning: what is hidden stays hidden, and a stopped run goes on."""
 
-import json
-
 import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from benchmarks import active_learning
-from benchmarks.active_learning import Job, as_markdown, collect, main, make_fold, run_job
+from benchmarks.active_learning import __main__ as command
+from benchmarks.active_learning import simulation
+from benchmarks.active_learning.page import as_markdown
+from benchmarks.active_learning.simulation import Job, collect, make_fold, run_job
 
 
 class Committee:
@@ -44,18 +44,19 @@ def simulated(transactions, tmp_path, monkeypatch):
     """Return a function that simulates two seeds with a stand-in; gives page and results."""
     pytest.importorskip("tensorflow")
     monkeypatch.setattr("models.classifier.SGANClassifier", Committee)
-    monkeypatch.setattr(active_learning, "COUNTS", (50, 70, 90))
-    monkeypatch.setattr(active_learning, "LATER_COUNTS", (120,))
-    monkeypatch.setattr(active_learning, "TARGET_COUNT", 120)
-    monkeypatch.setattr(active_learning, "TARGET_BUDGET", 90)
+    monkeypatch.setattr("keras.backend.clear_session", lambda: None)
+    monkeypatch.setattr(simulation, "COUNTS", (50, 70, 90))
+    monkeypatch.setattr(simulation, "LATER_COUNTS", (120,))
+    monkeypatch.setattr(simulation, "TARGET_COUNT", 120)
+    monkeypatch.setattr(simulation, "TARGET_BUDGET", 90)
     Committee.fits = 0
 
     def simulated():
         places = {"--results": "r.jsonl", "--scores": "scores", "--out": "page.md",
                   "--picture": "picture.png"}  # fmt: skip
         options = [text for name, file in places.items() for text in (name, str(tmp_path / file))]
-        main(["--data", str(transactions), "--seeds", "2", "--small", *options])
-        lines = [json.loads(line) for line in (tmp_path / "r.jsonl").read_text().splitlines()]
+        command.main(["--data", str(transactions), "--seeds", "2", "--small", *options])
+        lines = command.Ledger(tmp_path / "r.jsonl", tmp_path).lines()
         return (tmp_path / "page.md").read_text(), lines
 
     return simulated
@@ -73,7 +74,7 @@ def test_every_strategy_on_every_seed_with_page_and_picture(simulated, tmp_path)
     assert page.count(" to +") + page.count(" to -") == 5  # an interval for each strategy
     starts = [line for line in lines if line["n_labels"] == 50]
     assert len(starts) == 2
-    assert set(starts[0]["queried"]) == set(active_learning.STRATEGIES)
+    assert set(starts[0]["queried"]) == set(simulation.STRATEGIES)
 
 
 def test_a_stopped_run_goes_on_and_ends_like_an_undisturbed_one(simulated, tmp_path):
@@ -95,7 +96,7 @@ def test_labels_are_uncovered_one_batch_after_the_other(simulated, table):
     assert [len(batch) for batch in batches] == [20, 20, 0]
     assert not set(batches[0]) & set(batches[1])
     fold = make_fold(table, 1)
-    labelled = active_learning.start_rows(fold, 1)
+    labelled = simulation.start_rows(fold, 1)
     assert fold.y[labelled].sum() == 3
     assert not set(labelled) & set(batches[0])
     assert of_mixed[0]["n_labelled_frauds"] == 3 + fold.y[batches[0]].sum()
@@ -104,22 +105,22 @@ def test_labels_are_uncovered_one_batch_after_the_other(simulated, table):
 def test_the_fit_sees_no_label_that_was_not_asked_for(table, monkeypatch):
     monkeypatch.setattr("models.classifier.SGANClassifier", Committee)
     fold = make_fold(table, 0)
-    labelled = active_learning.start_rows(fold, 0)
+    labelled = simulation.start_rows(fold, 0)
     job = Job("mixed", 0, 50, True)
     figures, score = run_job(job, fold, labelled)
     hidden = np.setdiff1d(np.arange(len(fold.y)), labelled)
     other = fold.y.copy()
     other[hidden] = 1 - other[hidden]
-    turned = active_learning.Fold(fold.X, other, fold.X_test, 1 - fold.y_test, fold.weight)
+    turned = simulation.Fold(fold.X, other, fold.X_test, 1 - fold.y_test, fold.weight)
     figures_turned, score_turned = run_job(job, turned, labelled)
     np.testing.assert_array_equal(score, score_turned)
     assert figures["queried"] == figures_turned["queried"]
 
 
 def test_strategies_share_the_start_and_nothing_else():
-    keys = {Job(name, 0, 50, False).key for name in active_learning.STRATEGIES}
+    keys = {Job(name, 0, 50, False).key for name in simulation.STRATEGIES}
     assert len(keys) == 1
-    others = {Job(name, seed, 100, small).key for name in active_learning.STRATEGIES
+    others = {Job(name, seed, 100, small).key for name in simulation.STRATEGIES
               for seed in (0, 1) for small in (False, True)}  # fmt: skip
     assert len(others) == 20
 
@@ -127,17 +128,17 @@ def test_strategies_share_the_start_and_nothing_else():
 @pytest.mark.slow
 def test_one_fit_of_the_real_classifier(table):
     fold = make_fold(table, 0)
-    figures, score = run_job(Job("random", 0, 50, True), fold, active_learning.start_rows(fold, 0))
+    figures, score = run_job(Job("random", 0, 50, True), fold, simulation.start_rows(fold, 0))
     assert 0 < figures["average_precision"] <= 1
     assert np.isfinite(score).all()
     assert all(len(rows) == 50 for rows in figures["queried"].values())
 
 
 def test_the_committed_page_is_that_of_the_committed_results():
-    ledger = active_learning.Ledger(active_learning.RESULTS, active_learning.SCORES)
-    if not active_learning.PAGE.exists():
+    ledger = command.Ledger(command.RESULTS, command.SCORES)
+    if not command.PAGE.exists():
         pytest.skip("not run from the repository root")
     results = collect(ledger, range(5), small=False)
     picture = "../images/active_learning.png"
     expected = as_markdown(results, "python -m benchmarks.active_learning", picture)
-    assert active_learning.PAGE.read_text(encoding="utf-8") == expected
+    assert command.PAGE.read_text(encoding="utf-8") == expected
