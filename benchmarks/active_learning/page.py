@@ -6,6 +6,8 @@ from scipy.stats import t as student_t
 from benchmarks.active_learning import simulation
 from models.active_learning import STRATEGIES
 
+FAILED_SHARE = 0.5  # of the start's average precision
+
 
 def interval(values):
     """Mean, and its 95 % interval by Student's t over seeds."""
@@ -36,9 +38,9 @@ def draw(results, path):
     table = results.assign(gain=gains(results))
     for ax, (name, title) in zip(axes, titles.items(), strict=True):
         _draw_curves(table, name, ax)
-        ax.set(xlabel="labels", ylabel=title)
+        ax.set(xlabel="labels", ylabel=title, ylim=_limits(table, name))
         ax.grid(alpha=0.25)
-    axes[1].legend(loc="upper right")
+    axes[1].legend(loc="lower right")
     n_seeds = results["seed"].nunique()
     figure.suptitle(f"What labels teach, by how they are chosen ({n_seeds} seeds)")
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -59,10 +61,24 @@ def _draw_curves(table, name, ax):
                         color=colours[strategy], linewidth=0)  # fmt: skip
         if strategy == "random":
             count = simulation.TARGET_COUNT
-            text = f"{count:,} random labels: {mean[count]:.3f}"
+            text = f"{count:,} random labels"
             ax.axhline(mean[count], color="0.45", linewidth=1, linestyle=":")
-            ax.annotate(text, (count, mean[count]), (0, 5), ha="right",
+            ax.annotate(text, (count, mean[count]), (0, 6), ha="right",
                         textcoords="offset points", color="0.3", fontsize=9)  # fmt: skip
+
+
+def _limits(table, name):
+    """Of the axis: around the bands of all points without a fit that failed."""
+    sound = table.groupby(["strategy", "n_labels"])[name].agg(["mean", "std"])
+    sound = sound[~sound.index.isin(failed(table).set_index(["strategy", "n_labels"]).index)]
+    low, high = (sound["mean"] - sound["std"]).min(), (sound["mean"] + sound["std"]).max()
+    return low - 0.02, high + 0.02
+
+
+def failed(results):
+    """Rows of fits that lost more than half of the average precision of their start."""
+    start = results["average_precision"] - gains(results)
+    return results[results["average_precision"] < FAILED_SHARE * start]
 
 
 def as_markdown(results, command, picture):
@@ -113,6 +129,16 @@ def as_markdown(results, command, picture):
             for name in strategies
         ]  # fmt: skip
         lines.append(f"| {n_labels} | " + " | ".join(cells) + " |")
+    fits = [
+        f"{row.strategy}, seed {row.seed}, {row.n_labels} labels: {row.average_precision:.3f}"
+        for row in failed(results).itertuples()
+    ]
+    if fits:
+        lines += [
+            "",
+            "Fits that lost more than half of the average precision of their start, in the table "
+            f"and outside the picture: {'; '.join(fits)}.",
+        ]
     if missing:
         lines += ["", f"Not finished on all seeds, and left out: {', '.join(missing)}."]
     lines += ["", *_target(results), ""]

@@ -101,6 +101,8 @@ def _labels(table: pd.DataFrame, name: str, path: Path) -> np.ndarray | None:
     import numpy as np
     import pandas as pd
 
+    from features.row_checks import UNKNOWN
+
     if name not in table:
         return None
     column = table[name]
@@ -108,8 +110,11 @@ def _labels(table: pd.DataFrame, name: str, path: Path) -> np.ndarray | None:
     if column.dtype.kind not in "fiub":
         is_empty |= column.astype(str).str.strip() == ""
     labels = pd.to_numeric(column.where(~is_empty), errors="coerce")
-    found = labels.to_numpy(dtype=np.float64, na_value=np.nan)
-    is_wrong = ~is_empty.to_numpy() & (found != 0) & (found != 1)
+    found = labels.to_numpy(dtype=np.float64, na_value=np.nan).copy()
+    # The stage ingest writes rows of unknown label so.
+    is_unknown = found == UNKNOWN
+    found[is_unknown] = np.nan
+    is_wrong = ~is_empty.to_numpy() & ~is_unknown & (found != 0) & (found != 1)
     if is_wrong.any():
         row = int(np.argmax(is_wrong))
         raise InputError(

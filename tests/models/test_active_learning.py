@@ -148,3 +148,10 @@ def test_diversity_looks_at_labelled_rows_and_random_at_nothing(pool):
 def test_refusals(arguments, message):
     with pytest.raises(ValueError, match=message):
         choose_queries(*arguments)
+
+
+def test_mixed_wants_rows_that_are_near_and_disputed():
+    near, disputed, both = [0.5, 0.5], [0.999, 0.3], [0.3, 0.7]
+    members = np.array([near] * 30 + [disputed] * 30 + [both] * 10)
+    chosen = choose_queries("mixed", 1, np.arange(70.0)[:, None], members)
+    assert chosen[0] >= 60

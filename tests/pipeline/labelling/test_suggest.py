@@ -219,6 +219,13 @@ def test_a_table_with_unknown_labels_runs_to_the_end(trained_project, tmp_path):
     data = project.artifacts.data_summary()
     assert data["n_unlabelled"] == label.isna().sum()
     assert data["fraud_rate"] == pytest.approx(label.mean())
+    # What reads the checked table later takes -1 for a label that nobody knows.
+    from pipeline.model_folder import load
+    from pipeline.monitoring.delivery import read_delivery
+
+    model = load(project.path("evaluate", "model"))
+    delivery = read_delivery(project.path("ingest", "transactions.parquet"), model)
+    assert np.isnan(delivery.label).sum() == label.isna().sum()
     metrics = read_json(project.path("evaluate", "metrics.json"))
     assert metrics["data"]["n_test_rows"] < 0.25 * label.notna().sum()
     keys = keys_of(project)[label.isna().to_numpy()]
