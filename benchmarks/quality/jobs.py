@@ -27,9 +27,6 @@ NEUTRAL = {
         "diversity_weight": 0.0,
         "target_networks": False,
         "stop_at_equilibrium": False,
-        "hidden_noise": 0.0,
-        "output_activation": "linear",
-        "sampling_dropout": False,
         "pseudo_label_agreement": 0.0,
         "drop_biased_pseudo_labels": False,
     }
