@@ -147,25 +147,6 @@ class TabularAutoencoder(keras.Model):
         share = ops.convert_to_tensor(share, dtype="float32")
         return self.decode((1.0 - share) * code_a + share * code_b)
 
-    def interpolate(self, x_a, x_b, share):
-        """Decode codes on the straight line between the codes of two rows.
-
-        Parameters
-        ----------
-        x_a, x_b : array-like of shape (n, n_features)
-            Scaled rows, paired by position.
-        share : float or array-like of shape (n, 1)
-            Weight of `x_b` in [0, 1]: 0 is the reconstruction of `x_a`, 1 that of `x_b`.
-
-        Returns
-        -------
-        tensor of shape (n, n_features)
-        """
-        code_a = self.encode(ops.convert_to_tensor(x_a, dtype="float32"))
-        code_b = self.encode(ops.convert_to_tensor(x_b, dtype="float32"))
-        share = ops.convert_to_tensor(share, dtype="float32")
-        return self.decode((1.0 - share) * code_a + share * code_b)
-
     def reconstruction_error(self, x):
         """Mean squared error of each row's reconstruction: (batch, n_features) -> (batch, 1)."""
         return mean_squared_error(x, self(x))[:, None]

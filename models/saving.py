@@ -12,7 +12,7 @@ from pathlib import Path
 import keras
 
 # Importing these registers their classes, so that Keras finds them in a fresh process.
-REGISTERING_MODULES = ("models.autoencoder", "models.sgan", "models.vae")
+REGISTERING_MODULES = ("models.autoencoder", "models.sequence", "models.sgan", "models.vae")
 ARCHIVE_TIME = (1980, 1, 1, 0, 0, 0)  # the earliest that a zip can hold
 
 

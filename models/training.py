@@ -161,7 +161,7 @@ def _compiled_epoch(model, n_rows, batch_size):
 
         def step(i):
             model.learn(shuffled[i * batch_size : (i + 1) * batch_size])
-            return i + 1
+            return [i + 1]  # a list: eager mode takes nothing else
 
         tf.while_loop(lambda i: i < n_steps, step, [tf.constant(0)])
 
@@ -204,6 +204,6 @@ def _stop_if_diverged(model, epoch, metrics, x):
     if not finite:
         raise TrainingDivergedError(
             f"training of {model.name} diverged in epoch {epoch}: {metrics}; expected finite "
-            f"losses and weights. The largest absolute input is {np.abs(x).max():.4g}: lower "
+            f"losses and weights. The largest absolute input is {np.nanmax(np.abs(x)):.4g}: lower "
             "learning_rate, or scale the columns to about [-1, 1]"
         )

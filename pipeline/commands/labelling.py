@@ -20,7 +20,7 @@ params_option = click.option(
 )  # fmt: skip
 
 
-@click.group()
+@click.group(short_help="Ask people for labels: suggest, review, import.")
 def label() -> None:
     """Ask people for the labels that teach most: suggest, review, import."""
 

@@ -1,19 +1,22 @@
 """Model files: equal bytes for equal models, clear errors for broken ones."""
 
 import json
+import re
 import subprocess
 import sys
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from models.autoencoder import TabularAutoencoder
-from models.saving import load_model, save_model
+from models.saving import REGISTERING_MODULES, load_model, save_model
 from models.sgan import SGAN
 from models.training import TrainingSettings, train
 from models.vae import TabularVAE
 
+REPOSITORY = Path(__file__).parents[2]
 ROWS = np.random.default_rng(0).normal(size=(80, 5)).astype("float32")
 
 
@@ -127,3 +130,17 @@ def test_a_missing_file_and_another_ending_are_named(tmp_path):
         load_model(tmp_path / "none.keras")
     with pytest.raises(ValueError, match=r"must end in \.keras"):
         load_model(tmp_path / "model.h5")
+
+
+def test_whatever_is_registered_is_known_in_a_fresh_process():
+    """A class is registered when its module is imported: loading imports them all."""
+    sources = {path.stem: path.read_text() for path in (REPOSITORY / "models").glob("*.py")}
+    known, waiting = set(), [name.removeprefix("models.") for name in REGISTERING_MODULES]
+    while waiting:
+        name = waiting.pop()
+        known.add(name)
+        imported = set(re.findall(r"^from models\.(\w+) import", sources[name], re.MULTILINE))
+        waiting += imported - known
+    registering = {name for name, text in sources.items() if "register_keras_serializable" in text}
+    assert len(registering) > 5
+    assert registering <= known
