@@ -12,6 +12,7 @@ from dataclasses import dataclass
 ESCAPE = "\x1b"
 ESCAPE_SECONDS = 0.05  # within which a terminal sends what follows an escape character
 END = "\x04"  # Ctrl-D
+LOOK_SECONDS = 0.2  # between looks for a pressed Ctrl-C
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,10 @@ def keyboard() -> Iterator[Keyboard]:
     before = termios.tcgetattr(terminal)
 
     def read() -> str:
+        # A read that begins just after Ctrl-C was pressed would wait for the next key: Python
+        # acts on a signal between its own steps.
+        while not select.select([terminal], [], [], LOOK_SECONDS)[0]:
+            pass
         key = os.read(terminal, 1)
         if key == ESCAPE.encode() and select.select([terminal], [], [], ESCAPE_SECONDS)[0]:
             key += os.read(terminal, 8)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Callable
+from contextlib import suppress
 
 from pipeline.labelling.keys import Keyboard
 from pipeline.labelling.sheet import Sheet, facts_of, label_in_words, reasons_of
@@ -84,15 +85,13 @@ class Review:
 def review_by_keys(review: Review, keys: Keyboard, write: Callable[[str], None]) -> None:
     """Ask row by row until all have an answer or somebody quits, by key, Ctrl-C or Ctrl-D."""
     write(HELP)
-    while not review.is_over:
-        keys.forget()
-        write(card(review.sheet, review.position))
-        try:
+    with suppress(EOFError, KeyboardInterrupt):
+        while not review.is_over:
+            keys.forget()
+            write(card(review.sheet, review.position))
             said = review.press(keys.read())
-        except (EOFError, KeyboardInterrupt):
-            break
-        if said:
-            write(said)
+            if said:
+                write(said)
     write(review.closing())
 
 

@@ -12,19 +12,9 @@ pytestmark = pytest.mark.slow
 SMALL = {"latent_dim": 3, "units": 8, "epochs": 1, "batch_size": 500, "random_state": 0}
 
 
-def while_loop(condition, body, variables):
-    """Loop in Python: TensorFlow's own takes no single variable outside a graph."""
-    variables = tuple(variables)
-    while condition(*variables):
-        result = body(*variables)
-        variables = result if isinstance(result, tuple) else (result,)
-    return variables
-
-
 @pytest.fixture
-def without_compiling(monkeypatch):
+def without_compiling():
     """Run step by step: compiling takes seconds, and the checks fit some hundred times."""
-    monkeypatch.setattr(tf, "while_loop", while_loop)
     tf.config.run_functions_eagerly(True)
     yield
     tf.config.run_functions_eagerly(False)
