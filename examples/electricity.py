@@ -9,8 +9,6 @@ import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # no start-up lines of TensorFlow
 
-import argparse
-from pathlib import Path
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
@@ -20,6 +18,7 @@ import pandas as pd
 from evaluation.fidelity import nearest_distances
 from evaluation.two_sample_classifier import separation_auc
 from evaluation.two_samples import ks_of_samples
+from examples.options import read_options, save_picture
 from examples.simulated_prices import simulate_prices
 from features.generators import GANGenerator, VAEGenerator
 
@@ -146,16 +145,11 @@ def draw(made, training, later, path):
         row[0].set_ylabel("EUR/MWh")
     handles, labels = axes[1, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=110)
-    plt.close(figure)
+    save_picture(figure, path)
 
 
 def main(arguments=None):
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--small", action="store_true", help="a smoke test of some seconds")
-    parser.add_argument("--out", type=Path, default=Path("artifacts/examples/electricity.png"))
-    settings = parser.parse_args(arguments)
+    settings = read_options(__doc__, "electricity.png", arguments)
     first, last = pd.Timestamp(FIRST_DAY), pd.Timestamp(FIRST_DAY) + pd.DateOffset(years=N_YEARS)
     daily = simulate_prices(first, (last - first).days, np.random.default_rng(0))
     early, late = split_after_years(daily, TRAINING_YEARS)

@@ -10,9 +10,7 @@ import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # no start-up lines of TensorFlow
 
-import argparse
 import time
-from pathlib import Path
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
@@ -22,6 +20,7 @@ from scipy.stats import t as student
 from sklearn.ensemble import IsolationForest
 from sklearn.metrics import average_precision_score, roc_auc_score
 
+from examples.options import read_options, save_picture
 from examples.simulated_order_book import DILUTED, FEATURES, GENUINE, PLAIN, simulate_books
 from features.sequences import SequenceAnomalyDetector
 
@@ -163,16 +162,11 @@ def draw(table, test, scores, model, path):
     plot_figures(table, figure.add_subplot(grid[:, 0]))
     top = figure.add_subplot(grid[0, 1])
     plot_window(test, scores, model, (top, figure.add_subplot(grid[1, 1], sharex=top)))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=110)
-    plt.close(figure)
+    save_picture(figure, path)
 
 
 def main(arguments=None):
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--small", action="store_true", help="a smoke test of some seconds")
-    parser.add_argument("--out", type=Path, default=Path("artifacts/examples/order_book.png"))
-    settings = parser.parse_args(arguments)
+    settings = read_options(__doc__, "order_book.png", arguments)
     settings.training_windows, settings.test_windows = (
         (150, 200) if settings.small else (1000, 2000)
     )

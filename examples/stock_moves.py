@@ -10,8 +10,6 @@ import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # no start-up lines of TensorFlow
 
-import argparse
-from pathlib import Path
 from typing import NamedTuple
 
 import matplotlib as mpl
@@ -19,6 +17,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from scipy.stats import spearmanr
 
+from examples.options import read_options, save_picture
 from features.latent import VAEFeatures
 from features.scaling import TransactionScaler
 
@@ -183,16 +182,11 @@ def draw(features, scaler, codes, rho, moves, path):
     )  # fmt: skip
     if len(found) > 1:
         plot_codes(codes, found, moves.regime, figure.add_subplot(grid[:, 2]))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=110)
-    plt.close(figure)
+    save_picture(figure, path)
 
 
 def main(arguments=None):
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--small", action="store_true", help="a smoke test of some seconds")
-    parser.add_argument("--out", type=Path, default=Path("artifacts/examples/stock_moves.png"))
-    settings = parser.parse_args(arguments)
+    settings = read_options(__doc__, "stock_moves.png", arguments)
     rng = np.random.default_rng(0)
     training = simulate_moves(400 if settings.small else 6_000, rng)
     later = simulate_moves(300 if settings.small else 2_000, rng)

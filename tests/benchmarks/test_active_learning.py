@@ -1,5 +1,7 @@
 """The simulation of active learning: what is hidden stays hidden, and a stopped run goes on."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
@@ -8,6 +10,8 @@ from benchmarks.active_learning import __main__ as command
 from benchmarks.active_learning import simulation
 from benchmarks.active_learning.page import as_markdown
 from benchmarks.active_learning.simulation import Job, collect, make_fold, run_job
+
+REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 class Committee:
@@ -135,10 +139,8 @@ def test_one_fit_of_the_real_classifier(table):
 
 
 def test_the_committed_page_is_that_of_the_committed_results():
-    ledger = command.Ledger(command.RESULTS, command.SCORES)
-    if not command.PAGE.exists():
-        pytest.skip("not run from the repository root")
+    ledger = command.Ledger(REPOSITORY / command.RESULTS, REPOSITORY / command.SCORES)
     results = collect(ledger, range(5), small=False)
     picture = "../images/active_learning.png"
     expected = as_markdown(results, "python -m benchmarks.active_learning", picture)
-    assert command.PAGE.read_text(encoding="utf-8") == expected
+    assert (REPOSITORY / command.PAGE).read_text(encoding="utf-8") == expected
