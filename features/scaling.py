@@ -103,10 +103,11 @@ class TransactionScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             if chosen:
                 self.offset_[chosen], self.scale_[chosen] = fit_columns(X[:, chosen])
         is_constant = (X.min(axis=0) == X.max(axis=0)) | ~(self.scale_ > _SMALLEST_SPREAD)
-        self.offset_ = np.where(is_constant, X[0], self.offset_)
+        # Of a spread that is rounding no row may be the measure: their order would matter.
+        self.offset_ = np.where(is_constant, X.min(axis=0), self.offset_)
         self.scale_ = np.where(is_constant, 1.0, self.scale_)
         largest = np.abs(np.arcsinh((X - self.offset_) / self.scale_)).max(axis=0)
-        is_bent = self._is_bent() & (largest > 0)
+        is_bent = self._is_bent() & ~is_constant & (largest > 0)
         self.bound_ = np.where(is_bent, largest, 1.0)
         return self
 

@@ -85,6 +85,13 @@ def test_a_constant_column_becomes_zero_and_comes_back(method, value):
     np.testing.assert_array_equal(scaler.inverse_transform(scaled), X)
 
 
+@pytest.mark.parametrize("order", [[0, 1, 2], [2, 1, 0]])
+@pytest.mark.parametrize("method", METHODS)
+def test_a_column_that_varies_by_rounding_alone_is_constant(method, order):
+    X = np.array([[5e-166], [0.0], [0.0]])[order]
+    assert np.abs(TransactionScaler(method=method).fit_transform(X)).max() < 1e-150
+
+
 @pytest.mark.parametrize("method", METHODS)
 def test_keeps_the_precision_of_its_input(method, X):
     scaler = TransactionScaler(method=method).fit(X)
