@@ -14,7 +14,6 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from models.labels import UNLABELLED, encode_labels
 from models.saving import load_model, save_model
 from models.sgan import INPUT_PARTS, SGAN
-from models.sgan_batches import n_frauds_in_batch
 from models.sgan_fit import FitData, SGANFit, Validation, fit_sgan, score_members
 from models.sgan_training import SGANTrainingSettings
 
@@ -111,7 +110,7 @@ class SGANClassifier(ClassifierMixin, BaseEstimator):
         Old fakes beside the new ones, as a share of `unsupervised_batch_size`.
     pseudo_label_weight : float, default=0.5
         How often an unlabelled row of whose class the ensemble is confident is drawn, compared
-        with a labelled row; 0 leaves unlabelled rows to the real/fake game. Needs `fraud_share`.
+        with a labelled row; 0 leaves unlabelled rows to the real/fake game.
     pseudo_label_confidence : float in [0.5, 1), default=0.5
         Probability of its class that a row must have for that, by the mean of the members.
     pseudo_label_agreement : float in [0, 1], default=0.0
@@ -491,11 +490,7 @@ class SGANClassifier(ClassifierMixin, BaseEstimator):
             share = len(labelled) / len(real_codes)
             fraud_rate = share * fraud_rate + (1.0 - share) * estimate
         fraud_rate = np.clip(fraud_rate, 1e-6, 1 - 1e-6)
-        if self.fraud_share is None:
-            self.prior_shift_ = 0.0
-        else:
-            in_batch = n_frauds_in_batch(self.batch_size, self.fraud_share) / self.batch_size
-            self.prior_shift_ = float(logit(fraud_rate) - logit(in_batch))
+        self.prior_shift_ = float(logit(fraud_rate) - logit(result.training_fraud_rate))
         return self
 
     def __sklearn_tags__(self):

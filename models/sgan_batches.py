@@ -87,35 +87,48 @@ def n_frauds_in_batch(batch_size, fraud_share):
     return min(max(round(batch_size * fraud_share), 1), batch_size - 1)
 
 
+def fraud_rate_of_draws(pools, settings):
+    """Share of frauds among the rows that `draw_labelled` draws, a float."""
+    if settings.fraud_share is not None:
+        return n_frauds_in_batch(settings.batch_size, settings.fraud_share) / settings.batch_size
+    weight = settings.pseudo_label_weight
+    n_frauds = len(pools.fraud) + weight * len(pools.pseudo_fraud)
+    n_genuine = len(pools.genuine) + weight * len(pools.pseudo_genuine)
+    return n_frauds / (n_frauds + n_genuine)
+
+
 def draw_labelled(random, pools, n_members, settings):
     """Labelled rows of a step and their labels, (n_members, batch_size, ...) and 1 for fraud."""
-    if settings.fraud_share is None:
-        positions = tf.concat([pools.genuine, pools.fraud], axis=0)
-        which = random.positions((n_members, settings.batch_size), tf.shape(positions)[0])
-        labels = tf.cast(which >= tf.shape(pools.genuine)[0], tf.int32)
-        return tf.gather(pools.rows, tf.gather(positions, which)), labels
-    n_frauds = n_frauds_in_batch(settings.batch_size, settings.fraud_share)
+    genuine, fraud = (pools.genuine, pools.pseudo_genuine), (pools.fraud, pools.pseudo_fraud)
     weight = settings.pseudo_label_weight
-    frauds = _draw_either(random, pools.rows, pools.fraud, pools.pseudo_fraud, weight,
-                          (n_members, n_frauds))  # fmt: skip
-    genuine = _draw_either(random, pools.rows, pools.genuine, pools.pseudo_genuine, weight,
-                           (n_members, settings.batch_size - n_frauds))  # fmt: skip
+    if settings.fraud_share is None:
+        # Both classes in one pool, labelled rows first.
+        both = [tf.concat(pair, axis=0) for pair in zip(genuine, fraud, strict=True)]
+        labels = [tf.zeros_like(genuine[0]), tf.ones_like(fraud[0]),
+                  tf.zeros_like(genuine[1]), tf.ones_like(fraud[1])]  # fmt: skip
+        which = _draw_either(random, *both, weight, (n_members, settings.batch_size))
+        positions = tf.gather(tf.concat(both, axis=0), which)
+        return tf.gather(pools.rows, positions), tf.gather(tf.concat(labels, axis=0), which)
+    n_frauds = n_frauds_in_batch(settings.batch_size, settings.fraud_share)
+    positions = [
+        tf.gather(tf.concat(pair, axis=0), _draw_either(random, *pair, weight, (n_members, n)))
+        for pair, n in ((fraud, n_frauds), (genuine, settings.batch_size - n_frauds))
+    ]
     labels = np.zeros((n_members, settings.batch_size), np.int32)
     labels[:, :n_frauds] = FRAUD
-    return tf.concat([frauds, genuine], axis=1), tf.constant(labels)
+    return tf.gather(pools.rows, tf.concat(positions, axis=1)), tf.constant(labels)
 
 
-def _draw_either(random, rows, labelled, pseudo, weight, shape):
-    """Draw labelled rows, and pseudo-labelled ones `weight` times as often each."""
+def _draw_either(random, labelled, pseudo, weight, shape):
+    """Places in ``[*labelled, *pseudo]``, the latter drawn `weight` times as often each."""
     n_labelled, n_pseudo = tf.shape(labelled)[0], tf.shape(pseudo)[0]
     pseudo_mass = weight * tf.cast(n_pseudo, tf.float32)
     pseudo_share = pseudo_mass / (pseudo_mass + tf.cast(n_labelled, tf.float32))
-    which = tf.where(
+    return tf.where(
         random.uniform(shape) < pseudo_share,
         n_labelled + random.positions(shape, tf.maximum(n_pseudo, 1)),
         random.positions(shape, n_labelled),
     )
-    return tf.gather(rows, tf.gather(tf.concat([labelled, pseudo], axis=0), which))
 
 
 class Replay:

@@ -30,7 +30,10 @@ CODE = ("autoencoder.py", "bodies.py", "collapse.py", "encoding.py",
 
 @dataclass
 class Progress:
-    """What has been learned of the epochs so far; part of a checkpoint."""
+    """What has been learned of the epochs so far; part of a checkpoint.
+
+    `fraud_rates` has the share of frauds among the labelled rows that each epoch drew.
+    """
 
     next_epoch: int = 0
     chosen_epoch: int = -1
@@ -41,6 +44,7 @@ class Progress:
     collapses: list[dict[str, Any]] = field(default_factory=list)
     pseudo_label_warnings: list[dict[str, Any]] = field(default_factory=list)
     best_f1: list[float] = field(default_factory=list)
+    fraud_rates: list[float] = field(default_factory=list)
 
     def add(self, epoch, of_members, of_ensemble) -> None:
         """Note the figures of an epoch: arrays by member, and numbers of the ensemble."""

@@ -16,7 +16,7 @@ from sklearn.metrics import average_precision_score, precision_recall_curve
 from models.collapse import SMALLEST_SCORE_DEVIATION, diagnose, is_at_equilibrium
 from models.pseudo_labels import bias_warnings, describe, estimate_fraud_rate, pseudo_labels
 from models.sgan import SGAN
-from models.sgan_batches import RowPools, n_frauds_in_batch
+from models.sgan_batches import RowPools, fraud_rate_of_draws
 from models.sgan_checkpoint import Checkpoint
 from models.sgan_training import SGANTrainer, SGANTrainingSettings
 from models.training import TrainingDivergedError, apply_in_batches
@@ -112,6 +112,7 @@ class SGANFit:
     ensemble_history: pd.DataFrame
     collapses: list[dict[str, Any]]
     pseudo_label_warnings: list[dict[str, Any]]
+    training_fraud_rate: float
     unlabelled_fraud_rate: float
 
 
@@ -159,6 +160,7 @@ def fit_sgan(
         if epoch:
             pools, unlabelled = _label(trainer, data, pools, epoch, progress)
         part_done = epoch / max(epochs - 1, 1)
+        progress.fraud_rates.append(fraud_rate_of_draws(pools, settings))
         metrics = trainer.run_epoch(pools, first_noise + part_done * (last_noise - first_noise))
         if _judge(trainer, data, epoch, metrics, progress):
             best_weights = trainer.average.get_weights()
@@ -176,6 +178,7 @@ def fit_sgan(
     best = SGAN(**model.settings, autoencoder=model.autoencoder, vae=model.vae)
     best.set_weights(best_weights)
     active = np.asarray(progress.active_members)
+    training_rate = progress.fraud_rates[progress.chosen_epoch]
     return SGANFit(
         best=best,
         last=last,
@@ -185,14 +188,15 @@ def fit_sgan(
         ensemble_history=pd.DataFrame(progress.ensemble),
         collapses=progress.collapses,
         pseudo_label_warnings=progress.pseudo_label_warnings,
-        unlabelled_fraud_rate=_unlabelled_fraud_rate(best, active, settings, data),
+        training_fraud_rate=training_rate,
+        unlabelled_fraud_rate=_unlabelled_fraud_rate(best, active, training_rate, data),
     )
 
 
 def _label(trainer, data, pools, epoch, progress) -> tuple[RowPools, dict[str, float]]:
     """Give unlabelled rows their labels for the next epoch, and return the figures of these."""
     settings, positions = trainer.settings, data.unlabelled()
-    if not len(positions) or not settings.pseudo_label_weight or settings.fraud_share is None:
+    if not len(positions) or not settings.pseudo_label_weight:
         return pools, {}
     log_odds = score_members(trainer.average, data.rows[positions])
     # Validation rows have no say here: they judge, they do not teach.
@@ -200,7 +204,7 @@ def _label(trainer, data, pools, epoch, progress) -> tuple[RowPools, dict[str, f
     if not useful.any():
         return data.pools(), {}
     share_scored = len(positions) / np.sum(data.codes == UNLABELLED)
-    members, training_rate = log_odds[:, useful], _batch_fraud_rate(settings)
+    members, training_rate = log_odds[:, useful], progress.fraud_rates[-1]
     labels = pseudo_labels(
         members.mean(axis=1),
         training_rate,
@@ -222,17 +226,15 @@ def _label(trainer, data, pools, epoch, progress) -> tuple[RowPools, dict[str, f
     return pools, figures | {"uses_pseudo_labels": float(are_used)}
 
 
-def _batch_fraud_rate(settings: SGANTrainingSettings) -> float:
-    return n_frauds_in_batch(settings.batch_size, settings.fraud_share) / settings.batch_size
-
-
-def _unlabelled_fraud_rate(model: SGAN, active: np.ndarray, settings, data: FitData) -> float:
+def _unlabelled_fraud_rate(
+    model: SGAN, active: np.ndarray, training_rate: float, data: FitData
+) -> float:
     """Share of frauds among the unlabelled rows by the kept epoch; NaN where there are none."""
     positions = data.unlabelled()
-    if not len(positions) or settings.fraud_share is None:
+    if not len(positions):
         return np.nan
     log_odds = score_members(model, data.rows[positions])[:, active].mean(axis=1)
-    return estimate_fraud_rate(log_odds.astype(np.float64), _batch_fraud_rate(settings))
+    return estimate_fraud_rate(log_odds.astype(np.float64), training_rate)
 
 
 def score_members(model: SGAN, rows: np.ndarray) -> np.ndarray:

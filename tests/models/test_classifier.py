@@ -181,6 +181,20 @@ def test_synthetic_rows_do_not_shift_the_input_standardisation(rows):
     assert classifier.prior_shift_ == pytest.approx(logit(y.mean()) - logit(3 / 32))
 
 
+def test_probabilities_do_not_count_synthetic_frauds_that_are_drawn_as_they_come(rows):
+    X, y = rows
+    copies = X[y == 1]
+    settings = {**SMALL, "epochs": 1, "fraud_share": None}
+    plain = SGANClassifier(**settings).fit(X, y)
+    assert plain.prior_shift_ == pytest.approx(0.0)
+    doubled = SGANClassifier(**settings).fit(
+        np.vstack([X, copies]), np.append(y, np.ones(len(copies), int)),
+        synthetic=np.arange(len(X) + len(copies)) >= len(X),
+    )  # fmt: skip
+    n = y.sum()
+    assert doubled.prior_shift_ == pytest.approx(logit(y.mean()) - logit(2 * n / (len(y) + n)))
+
+
 def test_a_stopped_fit_continues_with_the_same_result(rows, validation, encoders, fitted, tmp_path):
     class StoppedError(Exception):
         pass
@@ -365,9 +379,11 @@ def few_labels():
     return X, labels, y
 
 
-def test_unlabelled_rows_on_which_members_agree_become_labelled(few_labels):
+@pytest.mark.parametrize("fraud_share", [0.1, None])
+def test_unlabelled_rows_on_which_members_agree_become_labelled(few_labels, fraud_share):
     X, labels, y = few_labels
-    classifier = SGANClassifier(**{**SMALL, "epochs": 4}).fit(X, labels)
+    settings = {**SMALL, "epochs": 4, "fraud_share": fraud_share}
+    classifier = SGANClassifier(**settings).fit(X, labels)
     found = classifier.ensemble_history_["n_pseudo_frauds"]
     assert np.isnan(found[0])
     assert 0.5 * (y == 1).sum() < found.iloc[-1] < 1.5 * (y == 1).sum()
@@ -377,7 +393,10 @@ def test_unlabelled_rows_on_which_members_agree_become_labelled(few_labels):
     assert 0.5 * y.mean() < classifier.predict_proba(X)[:, 1].mean() < 2.0 * y.mean()
 
 
-def test_a_stopped_fit_with_unlabelled_rows_continues_with_the_same_result(few_labels, tmp_path):
+@pytest.mark.parametrize("fraud_share", [0.1, None])
+def test_a_stopped_fit_with_unlabelled_rows_continues_with_the_same_result(
+    few_labels, tmp_path, fraud_share
+):
     class StoppedError(Exception):
         pass
 
@@ -386,10 +405,11 @@ def test_a_stopped_fit_with_unlabelled_rows_continues_with_the_same_result(few_l
             raise StoppedError
 
     X, labels, _ = few_labels
+    settings = {**SMALL, "fraud_share": fraud_share}
     with pytest.raises(StoppedError):
-        SGANClassifier(**SMALL).fit(X, labels, checkpoint_folder=tmp_path, on_epoch=stop)
-    resumed = SGANClassifier(**SMALL).fit(X, labels, checkpoint_folder=tmp_path)
-    undisturbed = SGANClassifier(**SMALL).fit(X, labels)
+        SGANClassifier(**settings).fit(X, labels, checkpoint_folder=tmp_path, on_epoch=stop)
+    resumed = SGANClassifier(**settings).fit(X, labels, checkpoint_folder=tmp_path)
+    undisturbed = SGANClassifier(**settings).fit(X, labels)
     assert undisturbed.ensemble_history_["n_pseudo_frauds"].iloc[-1] > 0
     assert_equal_weights(resumed, undisturbed)
     assert resumed.prior_shift_ == undisturbed.prior_shift_

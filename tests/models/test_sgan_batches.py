@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from models.sgan_batches import Randomness, Replay, RowPools, draw_labelled, n_frauds_in_batch
+from models.sgan_batches import (
+    Randomness,
+    Replay,
+    RowPools,
+    draw_labelled,
+    fraud_rate_of_draws,
+    n_frauds_in_batch,
+)
 
 
 @dataclass
@@ -65,9 +72,28 @@ def test_without_pseudo_labels_only_labelled_rows_are_drawn(random, pools):
 
 
 def test_frauds_as_they_come(random, pools):
-    rows, labels = drawn(random, pools, Settings(fraud_share=None))
-    assert labels.mean() == pytest.approx(2 / 6, abs=0.03)
+    settings = Settings(fraud_share=None, batch_size=40_000)
+    rows, labels = drawn(random, pools, settings)
+    assert set(rows[labels == 1]) == {4, 5, *range(10, 18)}
+    assert set(rows[labels == 0]) == {*range(4), *range(6, 10)}
+    counts = np.bincount(rows.ravel(), minlength=18)
+    assert counts[:6].mean() == pytest.approx(2 * counts[6:].mean(), rel=0.05)
+    # 2 labelled frauds and 8 of half the weight, against 4 genuine rows and 4 of half the weight.
+    assert fraud_rate_of_draws(pools, settings) == 0.5
+    assert labels.mean() == pytest.approx(0.5, abs=0.02)
+
+
+def test_frauds_as_they_come_without_pseudo_labels(random, pools):
+    empty = pools._replace(pseudo_genuine=positions(), pseudo_fraud=positions())
+    settings = Settings(fraud_share=None)
+    rows, labels = drawn(random, empty, settings)
     assert set(rows[labels == 1]) == {4, 5}
+    assert labels.mean() == pytest.approx(2 / 6, abs=0.03)
+    assert fraud_rate_of_draws(empty, settings) == 2 / 6
+
+
+def test_the_rate_of_draws_is_that_of_whole_frauds_in_a_batch(pools):
+    assert fraud_rate_of_draws(pools, Settings(batch_size=32, fraud_share=0.1)) == 3 / 32
 
 
 def test_members_and_steps_draw_differently_and_a_step_always_the_same(random, pools):
