@@ -74,6 +74,8 @@ class SGANClassifier(ClassifierMixin, BaseEstimator):
         For both networks.
     learning_rate, generator_learning_rate : float, default=1e-3, 2.5e-4
         Two time scales (Heusel et al. 2017).
+    learning_rate_schedule : {"constant", "linear", "cosine"}, default="constant"
+        How both learning rates go from their value to zero, from epoch to epoch, or stay.
     beta_1 : float in [0, 1), default=0.9
         Of Adam and AdamW.
     weight_decay : float, default=1e-4
@@ -177,14 +179,14 @@ class SGANClassifier(ClassifierMixin, BaseEstimator):
         column_encoding="piecewise_linear", n_bins=16, column_share=0.7, noise_dim=16,
         generator_units=(64, 64), discriminator_units=(128, 64), normalization="none",
         spectral_norm=False, dropout=0.2, generator_dropout=0.0, real_fake_head="shared",
-        optimizer="adamw", learning_rate=1e-3, generator_learning_rate=2.5e-4, beta_1=0.9,
-        weight_decay=1e-4, clip_norm=5.0, ema_decay=0.995, unsupervised_weight=0.1,
-        feature_matching_weight=1.0, historical_averaging_weight=0.0, diversity_weight=0.0,
-        target_networks=False, stop_at_equilibrium=False, real_label=0.9, label_noise=0.05,
-        input_noise=0.05, final_input_noise=0.0, replay_share=0.25,
-        pseudo_label_weight=0.5, pseudo_label_confidence=0.5, pseudo_label_agreement=0.0,
-        drop_biased_pseudo_labels=False, separate_batches=True, validation_fraction=None,
-        random_state=None,
+        optimizer="adamw", learning_rate=1e-3, generator_learning_rate=2.5e-4,
+        learning_rate_schedule="constant", beta_1=0.9, weight_decay=1e-4, clip_norm=5.0,
+        ema_decay=0.995, unsupervised_weight=0.1, feature_matching_weight=1.0,
+        historical_averaging_weight=0.0, diversity_weight=0.0, target_networks=False,
+        stop_at_equilibrium=False, real_label=0.9, label_noise=0.05, input_noise=0.05,
+        final_input_noise=0.0, replay_share=0.25, pseudo_label_weight=0.5,
+        pseudo_label_confidence=0.5, pseudo_label_agreement=0.0, drop_biased_pseudo_labels=False,
+        separate_batches=True, validation_fraction=None, random_state=None,
     ):  # fmt: skip
         self.autoencoder = autoencoder
         self.vae = vae
@@ -209,6 +211,7 @@ class SGANClassifier(ClassifierMixin, BaseEstimator):
         self.optimizer = optimizer
         self.learning_rate = learning_rate
         self.generator_learning_rate = generator_learning_rate
+        self.learning_rate_schedule = learning_rate_schedule
         self.beta_1 = beta_1
         self.weight_decay = weight_decay
         self.clip_norm = clip_norm

@@ -160,6 +160,7 @@ def fit_sgan(
         if epoch:
             pools, unlabelled = _label(trainer, data, pools, epoch, progress)
         part_done = epoch / max(epochs - 1, 1)
+        trainer.set_learning_rates((epoch + 0.5) / epochs)  # of the middle of the epoch
         progress.fraud_rates.append(fraud_rate_of_draws(pools, settings))
         metrics = trainer.run_epoch(pools, first_noise + part_done * (last_noise - first_noise))
         if _judge(trainer, data, epoch, metrics, progress):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import keras
@@ -19,6 +21,12 @@ from models.sgan_batches import (
 )
 from models.sgan_penalties import distance_from_average, likeness
 
+# Factor of both learning rates by the part of the training that is done, 0 to 1.
+LEARNING_RATE_SCHEDULES: dict[str, Callable[[float], float]] = {
+    "constant": lambda done: 1.0,  # noqa: ARG005 - it depends on nothing
+    "linear": lambda done: 1.0 - done,
+    "cosine": lambda done: 0.5 * (1.0 + math.cos(math.pi * done)),
+}
 # Mean figures of an epoch, each of shape (n_members,); without the adversarial game the first only.
 METRICS = ("discriminator_loss", "generator_loss", "class_loss", "real_accuracy", "fake_accuracy",
            "fake_spread")  # fmt: skip
@@ -35,6 +43,7 @@ class SGANTrainingSettings:
     optimizer: str = "adamw"
     learning_rate: float = 1e-3
     generator_learning_rate: float = 2.5e-4
+    learning_rate_schedule: str = "constant"
     beta_1: float = 0.9
     weight_decay: float = 1e-4
     clip_norm: float | None = 5.0
@@ -54,6 +63,13 @@ class SGANTrainingSettings:
     drop_biased_pseudo_labels: bool = False
     separate_batches: bool = True
     real_fake_head: str = "shared"
+
+    def __post_init__(self) -> None:
+        if self.learning_rate_schedule not in LEARNING_RATE_SCHEDULES:
+            raise ValueError(
+                f"learning_rate_schedule must be among {tuple(LEARNING_RATE_SCHEDULES)}, got "
+                f"{self.learning_rate_schedule!r}"
+            )
 
 
 class SGANTrainer:
@@ -98,6 +114,15 @@ class SGANTrainer:
         """Fit the discriminator's inputs. **Fitted on:** real training rows."""
         self.model.fit_inputs(rows, codes)
         self._copy_weights(self.model, self.average)
+
+    def set_learning_rates(self, part_done: float) -> None:
+        """Bring both learning rates to where the schedule has them after a part of the training."""
+        factor = LEARNING_RATE_SCHEDULES[self.settings.learning_rate_schedule](part_done)
+        for optimizer, rate in (
+            (self.discriminator_optimizer, self.settings.learning_rate),
+            (self.generator_optimizer, self.settings.generator_learning_rate),
+        ):
+            optimizer.learning_rate.assign(rate * factor)
 
     def run_epoch(self, pools: RowPools, input_noise: float) -> dict[str, np.ndarray]:
         """Train for one epoch in one compiled call; mean figures of shape (n_members,)."""

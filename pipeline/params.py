@@ -188,6 +188,7 @@ class SGANParams(Section):
     optimizer: Optimizer
     learning_rate: Positive
     generator_learning_rate: Positive
+    learning_rate_schedule: Literal["constant", "linear", "cosine"]
     beta_1: Rate
     weight_decay: NonNegative
     clip_norm: Positive | None

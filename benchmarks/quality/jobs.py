@@ -24,6 +24,7 @@ FITTING_PACKAGES = ("features", "models")
 NEUTRAL: dict[str, dict[str, Any]] = {
     "augment": {"labels": "labels"},  # a place; the benchmark reads no labels that people gave
     "sgan": {
+        "learning_rate_schedule": "constant",
         "historical_averaging_weight": 0.0,
         "diversity_weight": 0.0,
         "target_networks": False,

@@ -56,6 +56,39 @@ def test_likeness_worked_by_hand():
     np.testing.assert_allclose(likeness(hidden), [1 / 3], rtol=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("schedule", "rates"),
+    [("constant", [4.0, 4.0, 4.0]), ("linear", [4.0, 3.0, 0.0]), ("cosine", [4.0, 3.4142, 0.0])],
+)
+def test_learning_rates_follow_their_schedule(rows, schedule, rates):
+    seen = []
+
+    def look(trainer):
+        for done in (0.0, 0.25, 1.0):
+            trainer.set_learning_rates(done)
+            optimizers = (trainer.discriminator_optimizer, trainer.generator_optimizer)
+            seen.append([float(optimizer.learning_rate) for optimizer in optimizers])
+
+    trained(rows, epochs=0, learning_rate=4.0, generator_learning_rate=2.0,
+            learning_rate_schedule=schedule, prepare=look)  # fmt: skip
+    np.testing.assert_allclose(seen, [[rate, rate / 2] for rate in rates], rtol=1e-4)
+
+
+def test_an_epoch_at_a_rate_of_zero_changes_no_weight(rows):
+    def stand_still(trainer):
+        trainer.set_learning_rates(1.0)
+        trainer.before = [np.array(weight) for weight in trainer.model.trainable_weights]
+
+    trainer = trained(rows, epochs=1, learning_rate_schedule="linear", prepare=stand_still)
+    for before, after in zip(trainer.before, trainer.model.trainable_weights, strict=True):
+        np.testing.assert_array_equal(before, after)
+
+
+def test_an_unknown_schedule_is_refused():
+    with pytest.raises(ValueError, match=r"learning_rate_schedule must be among .*'linear'"):
+        SGANTrainingSettings(learning_rate_schedule="step")
+
+
 @pytest.mark.slow
 def test_historical_averaging_keeps_the_networks_near_their_average(rows):
     def distances(weight):
