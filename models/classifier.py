@@ -45,9 +45,9 @@ class SGANClassifier(ClassifierMixin, BaseEstimator):
         Steps in one compiled call.
     batch_size : int, default=256
         Labelled rows in a step.
-    unsupervised_batch_size : int, default=128
+    unsupervised_batch_size : int, default=64
         Real rows and fakes in the real/fake game of a step, each.
-    fraud_share : float in (0, 1) or None, default=0.1
+    fraud_share : float in (0, 1) or None, default=None
         Frauds among the labelled rows of a step; None draws them as they come. Probabilities are
         corrected for it (Elkan 2001, theorem 2).
     column_encoding : {"none", "piecewise_linear"}, default="piecewise_linear"
@@ -55,26 +55,26 @@ class SGANClassifier(ClassifierMixin, BaseEstimator):
         bins placed by a decision tree on the labels (Gorishniy et al. 2022).
     n_bins : int, default=16
         Bins of a column, at most.
-    column_share : float in (0, 1], default=0.7
+    column_share : float in (0, 1], default=0.85
         Share of the columns that each member sees: the random subspaces of Ho 1998, which make
         the members differ. At least 1 / `n_members`.
     noise_dim : int, default=16
         Width of the generator's noise.
-    generator_units, discriminator_units : sequence of int, default=(64, 64), (128, 64)
+    generator_units, discriminator_units : sequence of int, default=(64, 64), (64, 32)
         Widths of the hidden layers (leaky ReLU, slope 0.2).
     normalization : {"none", "batch", "layer"}, default="none"
         Normalisation of the hidden layers.
     spectral_norm : bool, default=False
         Bound the discriminator's Lipschitz constant (Miyato et al. 2018).
-    dropout, generator_dropout : float in [0, 1), default=0.2, 0.0
+    dropout, generator_dropout : float in [0, 1), default=0.0, 0.0
         Share of hidden units dropped in training.
     real_fake_head : {"shared", "separate"}, default="shared"
         Real/fake from the class logits by log-sum-exp, or from weights of its own.
     optimizer : {"adamw", "adam", "rmsprop"}, default="adamw"
         For both networks.
-    learning_rate, generator_learning_rate : float, default=1e-3, 2.5e-4
+    learning_rate, generator_learning_rate : float, default=2e-3, 2.5e-4
         Two time scales (Heusel et al. 2017).
-    learning_rate_schedule : {"constant", "linear", "cosine"}, default="constant"
+    learning_rate_schedule : {"constant", "linear", "cosine"}, default="linear"
         How both learning rates go from their value to zero, from epoch to epoch, or stay.
     beta_1 : float in [0, 1), default=0.9
         Of Adam and AdamW.
@@ -84,7 +84,7 @@ class SGANClassifier(ClassifierMixin, BaseEstimator):
         Largest norm of a member's gradient.
     ema_decay : float in [0, 1), default=0.995
         Of the moving average of the weights, which is what scores; 0 turns it off.
-    unsupervised_weight : float, default=0.1
+    unsupervised_weight : float, default=0.02
         Weight of the real/fake loss beside the class loss; 0 trains the class head alone and no
         generator.
     feature_matching_weight : float, default=1.0
@@ -175,13 +175,13 @@ class SGANClassifier(ClassifierMixin, BaseEstimator):
 
     def __init__(
         self, autoencoder=None, vae=None, inputs=None, n_members=6, epochs=20, steps_per_epoch=100,
-        batch_size=256, unsupervised_batch_size=128, fraud_share=0.1,
-        column_encoding="piecewise_linear", n_bins=16, column_share=0.7, noise_dim=16,
-        generator_units=(64, 64), discriminator_units=(128, 64), normalization="none",
-        spectral_norm=False, dropout=0.2, generator_dropout=0.0, real_fake_head="shared",
-        optimizer="adamw", learning_rate=1e-3, generator_learning_rate=2.5e-4,
-        learning_rate_schedule="constant", beta_1=0.9, weight_decay=1e-4, clip_norm=5.0,
-        ema_decay=0.995, unsupervised_weight=0.1, feature_matching_weight=1.0,
+        batch_size=256, unsupervised_batch_size=64, fraud_share=None,
+        column_encoding="piecewise_linear", n_bins=16, column_share=0.85, noise_dim=16,
+        generator_units=(64, 64), discriminator_units=(64, 32), normalization="none",
+        spectral_norm=False, dropout=0.0, generator_dropout=0.0, real_fake_head="shared",
+        optimizer="adamw", learning_rate=2e-3, generator_learning_rate=2.5e-4,
+        learning_rate_schedule="linear", beta_1=0.9, weight_decay=1e-4, clip_norm=5.0,
+        ema_decay=0.995, unsupervised_weight=0.02, feature_matching_weight=1.0,
         historical_averaging_weight=0.0, diversity_weight=0.0, target_networks=False,
         stop_at_equilibrium=False, real_label=0.9, label_noise=0.05, input_noise=0.05,
         final_input_noise=0.0, replay_share=0.25, pseudo_label_weight=0.5,

@@ -38,17 +38,17 @@ class SGANTrainingSettings:
 
     steps_per_epoch: int = 100
     batch_size: int = 256
-    unsupervised_batch_size: int = 128
-    fraud_share: float | None = 0.1
+    unsupervised_batch_size: int = 64
+    fraud_share: float | None = None
     optimizer: str = "adamw"
-    learning_rate: float = 1e-3
+    learning_rate: float = 2e-3
     generator_learning_rate: float = 2.5e-4
-    learning_rate_schedule: str = "constant"
+    learning_rate_schedule: str = "linear"
     beta_1: float = 0.9
     weight_decay: float = 1e-4
     clip_norm: float | None = 5.0
     ema_decay: float = 0.995
-    unsupervised_weight: float = 0.1
+    unsupervised_weight: float = 0.02
     feature_matching_weight: float = 1.0
     historical_averaging_weight: float = 0.0
     diversity_weight: float = 0.0

@@ -63,8 +63,8 @@ encoders and the synthetic frauds. The reference configuration (`presets/referen
 is trained ten GANs to a fit, each with a generator and discriminator of its own.""",
     "inputs": "What the discriminator sees beside the scaled columns, against the columns alone.",
     "augmentation": """\
-"none" draws frauds as they come; "class weight" is the default without synthetic frauds, whose \
-class weights are realised by drawing (`fraud_share`). The others are "class weight" with \
+"none" is the default without synthetic frauds: frauds are drawn as they come. "Class weight" \
+draws them more often, a tenth of each batch (`fraud_share: 0.1`). The others are "none" with \
 synthetic frauds: one for each real fraud at all frauds, ten at 20 frauds (there the other \
 training frauds are left out, and the validation rows are those of the whole fold).""",
     "habits": """\
@@ -92,7 +92,7 @@ REFERENCES = {
     "out_of_time": (XGBOOST,),
     "few_labels": (XGBOOST,),
     "inputs": ("raw",),
-    "augmentation": ("class_weight", "none"),
+    "augmentation": ("none", "class_weight"),
     "habits": ("default",),
     "pseudo_labels": ("no_pseudo_labels",),
 }

@@ -173,9 +173,9 @@ def _augmentation_variants(small: bool, synthetic_per_fraud: float) -> list[Vari
     make = partial(network, small=small)
     nothing = {"augment.method": "none"}
     made = [
-        make("none", overrides={**nothing, "sgan.fraud_share": None}),
+        make("none", overrides=nothing),
         # Frauds drawn more often than they come: class weights, realised by sampling.
-        make("class_weight", overrides=nothing),
+        make("class_weight", overrides={**nothing, "sgan.fraud_share": 0.1}),
     ]
     plain = [m for m in ("random", "smote", "borderline_smote", "adasyn", "gan") if m in methods]
     choices = {name: {"augment.method": name} for name in plain} | {

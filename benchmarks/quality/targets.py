@@ -165,7 +165,7 @@ def _augmentation(outcomes, bootstrap):
         for name in gathered:
             if name in ("none", "class_weight"):
                 continue
-            one = difference(gathered, "class_weight", name, bootstrap).get("average_precision")
+            one = difference(gathered, "none", name, bootstrap).get("average_precision")
             if one is not None:
                 n_measured += 1
                 if best is None or one.low > best[0].low:
