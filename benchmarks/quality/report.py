@@ -35,7 +35,10 @@ validation rows (2 for the dense net, the autoencoder, and XGBoost with unlabell
 Logistic regression, SMOTE + XGBoost, the dense net and the autoencoder choose between standard \
 and arcsinh scaling. Trees get the rows as they are, since monotone maps of a column change no \
 tree. The SGAN has the values of `params.yaml` with `presets/creditcard.yaml`, the synthetic \
-frauds of its `augment` section included. Nothing is refitted on validation rows.
+frauds of its `augment` section included. Those values were chosen on other random splits of these \
+same rows, so that rows judged here had a say in them; peers choose among their candidates within \
+each fold, but the candidates were chosen on these rows too. Nothing is refitted on validation \
+rows.
 
 "±" is the standard deviation over folds and seeds. Intervals are 95 % of a paired bootstrap: \
 each resample draws rows of the file (frauds and genuine rows separately) and counts a row equally \

@@ -51,6 +51,10 @@ HABITS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "weight_averaging": ({"ema_decay": 0.0}, {"ema_decay": 0.995}),
     "weight_decay": ({"weight_decay": 0.0}, {"weight_decay": 1.0e-4}),
     "gradient_clipping": ({"clip_norm": None}, {"clip_norm": 5.0}),
+    "decaying_learning_rate": (
+        {"learning_rate_schedule": "constant"},
+        {"learning_rate_schedule": "linear"},
+    ),
     "momentum_of_one_half": ({"beta_1": 0.9}, {"beta_1": 0.5}),
     "rmsprop": ({"optimizer": "adamw"}, {"optimizer": "rmsprop"}),
     "frauds_drawn_more_often": ({"fraud_share": None}, {"fraud_share": 0.1}),
