@@ -63,7 +63,10 @@ class PooledBootstrap:
         self._figures: dict[tuple[Scored, bytes], dict[str, np.ndarray]] = {}
 
     def differences(
-        self, a: Mapping[object, Scored], b: Mapping[object, Scored]
+        self,
+        a: Mapping[object, Scored],
+        b: Mapping[object, Scored],
+        level: float = LEVEL,
     ) -> dict[str, Difference]:
         """Differences B minus A of average precision and, where both have a threshold, F1.
 
@@ -71,6 +74,8 @@ class PooledBootstrap:
         ----------
         a, b : mapping of split to Scored
             Splits that only one of them has are left out.
+        level : float
+            Of the intervals.
 
         Raises
         ------
@@ -91,7 +96,7 @@ class PooledBootstrap:
         names = [name for name in by_split[0][0] if all(name in one for p in by_split for one in p)]
         return {
             name: _interval(np.mean([of_b[name] - of_a[name] for of_a, of_b in by_split], axis=0),
-                            len(splits))
+                            len(splits), level)
             for name in names
         }  # fmt: skip
 
@@ -153,6 +158,6 @@ def _average_precision(score, is_fraud, weights, frauds):
     return np.sum(gained * precision, axis=1) / frauds
 
 
-def _interval(values: np.ndarray, n_splits: int) -> Difference:
-    low, high = np.quantile(values[1:], [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+def _interval(values: np.ndarray, n_splits: int, level: float) -> Difference:
+    low, high = np.quantile(values[1:], [(1 - level) / 2, (1 + level) / 2])
     return Difference(float(values[0]), float(low), float(high), n_splits)

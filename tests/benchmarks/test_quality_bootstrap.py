@@ -81,6 +81,19 @@ def test_testing_the_same_rows_under_three_seeds_does_not_narrow_the_interval():
     assert (thrice.low, thrice.high) == pytest.approx((once.low, once.high))
 
 
+def test_a_higher_level_widens_the_interval_and_leaves_the_estimate():
+    rng = np.random.default_rng(6)
+    y, score_a = draw(rng)
+    a, b = scored(y, score_a), scored(y, score_a + rng.normal(size=len(y)) / 2)
+    bootstrap = PooledBootstrap(1000)
+    narrow, wide = (
+        bootstrap.differences({0: a}, {0: b}, level)["average_precision"] for level in (0.5, 0.95)
+    )
+    assert narrow.estimate == wide.estimate
+    # 1.96 and 0.674 standard deviations of a normal distribution.
+    assert (wide.high - wide.low) / (narrow.high - narrow.low) == pytest.approx(2.9, rel=0.15)
+
+
 def test_other_rows_do_narrow_it():
     rng = np.random.default_rng(4)
     parts = []

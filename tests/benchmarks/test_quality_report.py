@@ -96,6 +96,24 @@ def test_missed_targets_are_plain_to_see(tmp_path, small_plan):
     assert re.search(r"out of time[^|]*\|.*not measured", targets)
 
 
+def test_the_best_generator_of_many_is_named_with_an_interval_for_their_number(
+    tmp_path, small_plan, monkeypatch
+):
+    jobs = [job for job in small_plan if job.study == "augmentation"]
+    others = {job.variant.name for job in jobs} - {"none", "class_weight"}
+    for better, met in (("gan", "yes"), ("none", r"\*\*no\*\*")):
+        monkeypatch.setitem(QUALITY, better, 3.0)
+        folder = tmp_path / better
+        ledger = Ledger(folder / "quality.jsonl", folder / "scores")
+        fill(ledger, jobs)
+        targets = report(folder, small_plan, ledger).split("## Protocol")[0]
+        line = re.search(
+            rf"augmentation: gain.*best of {2 * len(others)} comparisons: (.*)", targets
+        )
+        assert re.search(rf"Bonferroni\) \| {met} \|", line[1])
+        assert line[1].startswith("GAN, ")
+
+
 def test_an_unfinished_target_says_how_much_is_done(tmp_path, small_plan):
     ledger = Ledger(tmp_path / "quality.jsonl", tmp_path / "scores")
     fill(ledger, [j for j in small_plan if j.study == "full_labels" and j.split["fold"] == 0])
