@@ -19,7 +19,8 @@ BUDGETS = {"20 + 480": (20, 480), "50 + 450": (50, 450), "all + 500": (None, 500
 N_STEADY_SEEDS = 50
 REFERENCE_GROUP = 10  # members of one fit; each is a GAN of its own
 N_FEW_FRAUDS = 20
-SYNTHETIC_PER_FRAUD = {"all frauds": 1.0, "20 frauds": 10.0}
+DRIFT = "out of time"
+SYNTHETIC_PER_FRAUD = {"all frauds": 1.0, "20 frauds": 10.0, DRIFT: 1.0}
 
 FULL_PEERS = (
     "xgboost", "hist_gradient_boosting", "random_forest", "logistic_regression",
@@ -100,10 +101,9 @@ def _out_of_time(small: bool) -> list[Job]:
         *(peer(name, small=small) for name in TIME_PEERS),
     ]
     return [
-        Job(
-            study="out_of_time", setting=f"first {share:.0%}", variant=variant,
-            split={"function": "out_of_time", "share": share},
-            fit_seed=seed, round=seed * len(SHARES) + index,
+        _time_job(
+            "out_of_time", f"first {share:.0%}", variant, share, seed=seed,
+            round=seed * len(SHARES) + index,
         )
         for seed in range(1 if small else N_SEEDS)
         for index, share in enumerate(SHARES[-1:] if small else SHARES)
@@ -164,6 +164,13 @@ def _augmentation(small: bool) -> list[Job]:
     for setting, synthetic_per_fraud in SYNTHETIC_PER_FRAUD.items():
         few = {"n_frauds": N_FEW_FRAUDS} if setting == "20 frauds" else {}
         everything = _augmentation_variants(small, synthetic_per_fraud)
+        if setting == DRIFT:
+            jobs += [
+                _time_job("augmentation", setting, variant, share, round=index)
+                for index, share in enumerate(SHARES[-1:] if small else SHARES)
+                for variant in everything
+            ]
+            continue
         jobs += _ablation("augmentation", everything, small, setting=setting, **few)
     return jobs
 
@@ -220,6 +227,13 @@ def _ablation(
         for seed, fold in _splits(small, 1)
         for variant in everything
     ]
+
+
+def _time_job(
+    study: str, setting: str, variant: Variant, share: float, *, round: int, seed: int = 0
+) -> Job:
+    split = {"function": "out_of_time", "share": share}
+    return Job(study, setting, variant, split, fit_seed=seed, round=round)
 
 
 def _fold_job(
