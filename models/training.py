@@ -130,6 +130,26 @@ def train(
     return history
 
 
+def repeat_rows(x, n_rows: int) -> np.ndarray:
+    """Repeat few rows whole, to `n_rows` of them or the next smaller number.
+
+    An epoch of these has the steps, the batches and the warm-up of a table of that length, while
+    as many epochs of the few rows alone would be one call and a few small batches each.
+
+    Parameters
+    ----------
+    x : ndarray of shape (n_few, n_features)
+        The rows; at least one.
+    n_rows : int
+        Length of the table that they stand in for.
+
+    Returns
+    -------
+    ndarray of shape (n_few * max(n_rows // n_few, 1), n_features)
+    """
+    return np.tile(x, (max(n_rows // len(x), 1), 1))
+
+
 def apply_in_batches(function, x, rows_per_call: int = ROWS_PER_CALL) -> np.ndarray:
     """Result of a compiled function over a whole table, in a few large calls.
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from features.oversampling import REAL, make_sampler, resample_with_source
-from models.training import TrainingSettings, train
+from models.training import TrainingSettings, repeat_rows, train
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -84,11 +84,11 @@ def _vae(params, vae, vae_params, frauds, n_rows):
         return vae()
     fresh = type(vae()).from_config(vae().get_config())
     settings = TrainingSettings(
-        epochs=max(vae_params.epochs * n_rows // len(frauds), 1),
-        batch_size=vae_params.batch_size,
+        epochs=vae_params.epochs,
+        batch_size=min(vae_params.batch_size, len(frauds)),
         learning_rate=vae_params.learning_rate,
         optimizer=vae_params.optimizer,
         seed=vae_params.seed,
     )
-    train(fresh, frauds, settings)
+    train(fresh, repeat_rows(frauds, n_rows), settings)
     return fresh

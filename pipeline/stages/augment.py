@@ -14,7 +14,7 @@ from features.oversampling import make_sampler, resample_with_source
 from features.schema import TransactionSchema
 from features.splitting import TRAINING, VALIDATION
 from models.saving import load_model
-from models.training import TrainingDivergedError, TrainingSettings, train
+from models.training import TrainingDivergedError, TrainingSettings, repeat_rows, train
 from models.vae import TabularVAE
 from pipeline.artifacts import write_json
 from pipeline.context import StageContext, StageResult
@@ -150,14 +150,14 @@ def _vae_of_frauds(context: StageContext, vae: TabularVAE, frauds: np.ndarray) -
     n_training_rows = int((context.artifacts.split()["part"] == TRAINING).sum())
     fresh = TabularVAE.from_config(vae.get_config())
     settings = TrainingSettings(
-        epochs=max(params.epochs * n_training_rows // len(frauds), 1),
-        batch_size=params.batch_size,
+        epochs=params.epochs,
+        batch_size=min(params.batch_size, len(frauds)),
         learning_rate=params.learning_rate,
         optimizer=params.optimizer,
         seed=int(np.random.SeedSequence(params.seed).generate_state(2)[1]),
     )
     try:
-        train(fresh, frauds, settings)
+        train(fresh, repeat_rows(frauds, n_training_rows), settings)
     except TrainingDivergedError as error:
         raise CounterfoilError(f"augment.generation=prior: {error}") from error
     return fresh

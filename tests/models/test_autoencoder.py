@@ -5,7 +5,13 @@ import numpy as np
 import pytest
 
 from models.autoencoder import TabularAutoencoder
-from models.training import TrainingDivergedError, TrainingSettings, apply_in_batches, train
+from models.training import (
+    TrainingDivergedError,
+    TrainingSettings,
+    apply_in_batches,
+    repeat_rows,
+    train,
+)
 
 SETTINGS = TrainingSettings(epochs=3, batch_size=64, learning_rate=1e-2, seed=5)
 
@@ -119,6 +125,14 @@ def test_a_diverging_training_stops_with_the_cure(rows):
     model = TabularAutoencoder(5, latent_dim=2, code_activation="linear")
     with pytest.raises(TrainingDivergedError, match=r"epoch 0.*lower\s+learning_rate"):
         train(model, rows * 1e30, SETTINGS)
+
+
+def test_few_rows_are_repeated_whole_to_the_length_of_a_table():
+    few = np.arange(6.0).reshape(3, 2)
+    long = repeat_rows(few, 11)
+    assert long.shape == (9, 2)
+    np.testing.assert_array_equal(long.reshape(3, 3, 2), np.broadcast_to(few, (3, 3, 2)))
+    np.testing.assert_array_equal(repeat_rows(few, 2), few)
 
 
 @pytest.mark.parametrize(
