@@ -92,7 +92,7 @@ def test_trained_stages_are_nested_runs_with_one_point_per_epoch(project):
     assert sgan.data.tags["mlflow.parentRunId"] == run.run_id
     assert sgan.data.tags["counterfoil.chosen_epoch"] == "3"
     assert curve(run, sgan.info.run_id, "validation_f1") == [(i, i / 10) for i in range(5)]
-    assert sgan.data.params["sgan.learning_rate"] == "0.001"
+    assert sgan.data.params["sgan.learning_rate"] == "0.002"
     parent = runs_of(run)["parent"]
     assert parent.data.metrics == {"test_f1": 0.8}
     assert {r.info.status for r in runs_of(run).values()} == {"FINISHED"}
@@ -113,7 +113,7 @@ def test_every_parameter_and_the_origin_of_the_run_are_recorded(project):
     data = runs_of(run)["parent"].data
     expected = project.params().flatten()
     assert len(data.params) == len(expected)
-    assert data.params["sgan.learning_rate"] == "0.001"
+    assert data.params["sgan.learning_rate"] == "0.002"
     assert data.params["sgan.inputs"] == json.dumps(expected["sgan.inputs"])
     assert data.params["evaluate.prevalence"] == "null"
     assert data.params["scale.columns.Amount _EUR__ _"] == "robust"
