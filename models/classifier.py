@@ -387,6 +387,8 @@ class SGANClassifier(ClassifierMixin, BaseEstimator):
         folder = Path(folder)
         state = json.loads((folder / "classifier.json").read_text(encoding="utf-8"))
         model = load_model(folder / "sgan.keras")
+        # Saved before there were schedules.
+        state["parameters"].setdefault("learning_rate_schedule", "constant")
         classifier = cls(autoencoder=model.autoencoder, vae=model.vae, **state["parameters"])
         classifier.model_ = model
         if (folder / LAST_FILE).exists():
@@ -485,15 +487,16 @@ class SGANClassifier(ClassifierMixin, BaseEstimator):
         self.collapses_ = result.collapses
         self.pseudo_label_warnings_ = result.pseudo_label_warnings
         labelled = real_codes[real_codes != UNLABELLED]
-        # Without real frauds (all of them synthetic) there is no rate to correct to.
-        fraud_rate = np.mean(labelled == 1) if len(labelled) else 0.5
+        fraud_rate = np.mean(labelled == 1) if len(labelled) else 0.0
         estimate = result.unlabelled_fraud_rate
         if np.isfinite(estimate):
             # Labels by budget say nothing of how rare frauds are; the unlabelled rows do.
             share = len(labelled) / len(real_codes)
             fraud_rate = share * fraud_rate + (1.0 - share) * estimate
-        fraud_rate = np.clip(fraud_rate, 1e-6, 1 - 1e-6)
-        self.prior_shift_ = float(logit(fraud_rate) - logit(result.training_fraud_rate))
+        # Where all rows of a class are synthetic there is no rate to correct to.
+        self.prior_shift_ = 0.0
+        if 0.0 < fraud_rate < 1.0:
+            self.prior_shift_ = float(logit(fraud_rate) - logit(result.training_fraud_rate))
         return self
 
     def __sklearn_tags__(self):

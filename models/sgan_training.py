@@ -43,7 +43,7 @@ class SGANTrainingSettings:
     optimizer: str = "adamw"
     learning_rate: float = 2e-3
     generator_learning_rate: float = 2.5e-4
-    learning_rate_schedule: str = "linear"
+    learning_rate_schedule: str = "constant"  # for who never calls `set_learning_rates`
     beta_1: float = 0.9
     weight_decay: float = 1e-4
     clip_norm: float | None = 5.0

@@ -131,7 +131,7 @@ def train(
 
 
 def repeat_rows(x, n_rows: int) -> np.ndarray:
-    """Repeat few rows whole, to `n_rows` of them or the next smaller number.
+    """Repeat few rows whole, to `n_rows` of them or the next smaller number; at least once.
 
     An epoch of these has the steps, the batches and the warm-up of a table of that length, while
     as many epochs of the few rows alone would be one call and a few small batches each.

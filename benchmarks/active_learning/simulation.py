@@ -18,11 +18,14 @@ START = {1: 3, 0: 47}  # labels of each class that every strategy starts from
 COUNTS = (50, 100, 200, 300, 400)  # labels at which every strategy is judged
 LATER_COUNTS = (700, 1000)  # and random alone
 TARGET_COUNT, TARGET_BUDGET = 1000, 400
-# Of presets/few_labels.yaml, with fewer members and epochs and without encoders.
+# Near presets/few_labels.yaml, with fewer members and epochs and without encoders. What those
+# fits depend on is said here, whatever the defaults of the classifier become.
 SETTINGS = {
     "n_members": 4, "epochs": 6, "steps_per_epoch": 100, "batch_size": 128,
     "unsupervised_batch_size": 64, "column_encoding": "none", "column_share": 1.0,
-    "dropout": 0.5, "input_noise": 1.0, "final_input_noise": 1.0,
+    "dropout": 0.5, "input_noise": 1.0, "final_input_noise": 1.0, "fraud_share": 0.1,
+    "discriminator_units": [128, 64], "learning_rate": 1e-3, "learning_rate_schedule": "constant",
+    "unsupervised_weight": 0.1, "pseudo_label_weight": 0.5,
 }  # fmt: skip
 SMALL = {"n_members": 2, "epochs": 1, "steps_per_epoch": 5}
 

@@ -85,7 +85,7 @@ def _vae(params, vae, vae_params, frauds, n_rows):
     fresh = type(vae()).from_config(vae().get_config())
     settings = TrainingSettings(
         epochs=vae_params.epochs,
-        batch_size=min(vae_params.batch_size, len(frauds)),
+        batch_size=min(vae_params.batch_size, len(frauds)),  # none of them twice
         learning_rate=vae_params.learning_rate,
         optimizer=vae_params.optimizer,
         seed=vae_params.seed,

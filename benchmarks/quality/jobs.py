@@ -132,6 +132,10 @@ def _without_neutral(settings: dict[str, Any]) -> dict[str, Any]:
         else section
         for name, section in settings["sections"].items()
     }
+    augment = sections.get("augment")
+    if augment and augment.get("method") != "vae":
+        # Nothing is generated from codes; this is the value that earlier lines have.
+        sections["augment"] = {**augment, "generation": "posterior"}
     return {**settings, "sections": sections}
 
 

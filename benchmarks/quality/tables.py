@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from benchmarks.quality.bootstrap import LEVEL, Difference, PooledBootstrap
+from benchmarks.quality.bootstrap import Difference, PooledBootstrap
 from benchmarks.quality.expected import calibrations
 from benchmarks.quality.outcomes import Outcome, Outcomes, values, with_scores
 from evaluation.expected_frauds import ExpectedFrauds
@@ -63,13 +63,12 @@ def difference(
     reference: str,
     name: str,
     bootstrap: PooledBootstrap,
-    level: float = LEVEL,
 ) -> dict[str, Difference]:
     """Paired differences of a variant to a reference; empty where they share no scored split."""
     if name == reference:
         return {}
     a, b = with_scores(gathered.get(reference, {})), with_scores(gathered.get(name, {}))
-    return bootstrap.differences(a, b, level) if set(a) & set(b) else {}
+    return bootstrap.differences(a, b) if set(a) & set(b) else {}
 
 
 def calibration_table(outcomes: Outcomes) -> str:

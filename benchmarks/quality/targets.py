@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 
-from benchmarks.quality.bootstrap import LEVEL, PooledBootstrap
+from benchmarks.quality.bootstrap import PooledBootstrap
 from benchmarks.quality.expected import calibrations
 from benchmarks.quality.outcomes import Outcomes, common_mean, values
 from benchmarks.quality.tables import (
@@ -160,21 +159,17 @@ def _augmentation(outcomes, bootstrap):
         "augmentation: gain of generated frauds in average precision",
         "an interval above zero in some regime, against the same SGAN without them",
     )
-    compare = {
-        f"{spell(name)}, {setting}": partial(difference, gathered, "none", name, bootstrap)
+    found = {
+        f"{spell(name)}, {setting}": difference(gathered, "none", name, bootstrap)
         for setting in outcomes.settings("augmentation")
         for gathered in [outcomes.of("augmentation", setting)]
         for name in gathered
         if name not in ("none", "class_weight")
     }
-    compare = {title: measured for title, measured in compare.items() if measured()}
-    if not compare:
+    measured = {title: one["average_precision"] for title, one in found.items() if one}
+    if not measured:
         return Target(*words)
-    # The best of many comparisons is lucky: each is allowed its part of one chance in twenty.
-    level = 1.0 - (1.0 - LEVEL) / len(compare)
-    found = {
-        title: measured(level=level)["average_precision"] for title, measured in compare.items()
-    }
+    found = {title: one.widened(len(measured)) for title, one in measured.items()}
     title, best = max(found.items(), key=lambda one: one[1].low)
     text = (
         f"best of {len(found)} comparisons: {title}: {interval(best)}, the interval widened for "

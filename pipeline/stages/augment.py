@@ -151,7 +151,7 @@ def _vae_of_frauds(context: StageContext, vae: TabularVAE, frauds: np.ndarray) -
     fresh = TabularVAE.from_config(vae.get_config())
     settings = TrainingSettings(
         epochs=params.epochs,
-        batch_size=min(params.batch_size, len(frauds)),
+        batch_size=min(params.batch_size, len(frauds)),  # none of them twice
         learning_rate=params.learning_rate,
         optimizer=params.optimizer,
         seed=int(np.random.SeedSequence(params.seed).generate_state(2)[1]),

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score
 
-from benchmarks.quality.bootstrap import PooledBootstrap, Scored, figures_by_resample
+from benchmarks.quality.bootstrap import Difference, PooledBootstrap, Scored, figures_by_resample
 from benchmarks.quality.expected import calibration_of
 from evaluation.decisions import f1_at
 from evaluation.uncertainty import paired_difference, threshold_statistics
@@ -81,17 +81,13 @@ def test_testing_the_same_rows_under_three_seeds_does_not_narrow_the_interval():
     assert (thrice.low, thrice.high) == pytest.approx((once.low, once.high))
 
 
-def test_a_higher_level_widens_the_interval_and_leaves_the_estimate():
-    rng = np.random.default_rng(6)
-    y, score_a = draw(rng)
-    a, b = scored(y, score_a), scored(y, score_a + rng.normal(size=len(y)) / 2)
-    bootstrap = PooledBootstrap(1000)
-    narrow, wide = (
-        bootstrap.differences({0: a}, {0: b}, level)["average_precision"] for level in (0.5, 0.95)
-    )
-    assert narrow.estimate == wide.estimate
-    # 1.96 and 0.674 standard deviations of a normal distribution.
-    assert (wide.high - wide.low) / (narrow.high - narrow.low) == pytest.approx(2.9, rel=0.15)
+def test_an_interval_for_the_best_of_many_is_wider_by_the_quantiles_of_a_normal_distribution():
+    one = Difference(estimate=0.01, low=-0.01, high=0.05, n_splits=5)
+    assert one.widened(1) == pytest.approx(one)
+    # 0.05 / 20 in both tails: 3.023 standard deviations instead of 1.960.
+    wide = one.widened(20)
+    assert wide.low == pytest.approx(0.01 - 0.02 * 3.0233 / 1.95996, abs=1e-5)
+    assert wide.high == pytest.approx(0.01 + 0.04 * 3.0233 / 1.95996, abs=1e-5)
 
 
 def test_other_rows_do_narrow_it():

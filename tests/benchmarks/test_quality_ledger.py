@@ -7,9 +7,10 @@ import pytest
 from benchmarks.quality import __main__ as command
 from benchmarks.quality import running
 from benchmarks.quality.fitted import Fitted
-from benchmarks.quality.jobs import code_version, fitting_version
+from benchmarks.quality.jobs import Job, code_version, fitting_version
 from benchmarks.quality.ledger import Ledger
 from benchmarks.quality.studies import plan
+from benchmarks.quality.variants import network
 
 ARRAYS = {"rows": np.arange(3), "score": np.array([0.1, 0.2, 0.3])}
 
@@ -228,3 +229,16 @@ def test_a_parameter_that_came_later_leaves_keys_as_they_were_where_it_is_off():
     assert key(without=["diversity_weight"]) == key() == job.key("data")
     assert key({"diversity_weight": 1.0}) != key()
     assert key(without=["dropout"]) != key()
+
+
+def test_how_codes_are_drawn_is_asked_only_where_they_are():
+    split = {"function": "stratified_fold", "seed": 0, "fold": 0}
+    for method, n in (("vae", 2), ("gan", 1), ("none", 1)):
+        variants = [
+            network("one", small=True,
+                    overrides={"augment.method": method, "augment.generation": generation})
+            for generation in ("prior", "posterior")
+        ]  # fmt: skip
+        jobs = [Job("study", "", variant, split, fit_seed=0, round=0) for variant in variants]
+        assert len({job.question("data") for job in jobs}) == n
+        assert len({job.key("data") for job in jobs}) == n

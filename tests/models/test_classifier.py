@@ -98,7 +98,7 @@ def test_it_ranks_frauds_above_genuine_rows(fitted):
 
 
 def test_probabilities_hold_at_the_fraud_rate_of_the_rows(fitted, rows):
-    """A tenth of each batch is fraud and so are the rows; half of it would be corrected for."""
+    """A tenth of the rows is fraud, and so is what is drawn; half of it is corrected for."""
     X, _ = make_rows(4000, seed=5)
     assert 0.05 < fitted.predict_proba(X)[:, 1].mean() < 0.2
     balanced = SGANClassifier(**{**SMALL, "fraud_share": 0.5}).fit(*rows)
@@ -173,7 +173,7 @@ def test_synthetic_rows_are_never_passed_off_as_real():
 def test_synthetic_rows_do_not_shift_the_input_standardisation(rows):
     X, y = rows
     far = np.full((50, N_FEATURES), 30.0, dtype="float32")
-    classifier = SGANClassifier(**{**SMALL, "epochs": 1}).fit(
+    classifier = SGANClassifier(**{**SMALL, "epochs": 1, "fraud_share": 0.1}).fit(
         np.vstack([X, far]), np.append(y, np.ones(50, int)), synthetic=np.arange(1550) >= 1500
     )
     np.testing.assert_allclose(classifier.model_.input_mean, X.mean(axis=0), atol=1e-5)
@@ -270,7 +270,7 @@ def test_encoders_stay_as_they_are_and_are_seen(rows, validation, encoders):
         {"normalization": "batch", "separate_batches": False, "real_fake_head": "separate"},
         {"normalization": "layer", "spectral_norm": True, "generator_dropout": 0.2},
         {"optimizer": "rmsprop", "replay_share": 0.0, "clip_norm": None, "ema_decay": 0.0},
-        {"optimizer": "adam", "fraud_share": None, "n_members": 1},
+        {"optimizer": "adam", "fraud_share": 0.5, "n_members": 1},
     ],
     ids=lambda changes: "-".join(map(str, changes.values())),
 )
