@@ -25,7 +25,8 @@ REPOSITORY = Path(__file__).parents[3]
 WEEK = 7 * 86_400
 # The discriminator is so wide that files of its training are larger than two deliveries.
 SMALL = (
-    "--preset", "quick", "-S", "sgan.discriminator_units=[128, 64]", "-S", "tracking.system_metrics=false", "-S", "sgan.epochs=2",
+    "--preset", "quick", "-S", "tracking.system_metrics=false", "-S", "sgan.epochs=2",
+    "-S", "sgan.discriminator_units=[128, 64]",
     "-S", "sgan.challenge_augmentation=false", "-S", "retrain.max_calibration_slope=20.0",
     "-S", "retrain.min_calibration_slope=0.0", "-S", "retrain.max_mean_ks=1.0",
     "-S", "retrain.margin=-1.0", "-S", "retrain.max_f1_loss=1.0",
