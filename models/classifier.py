@@ -49,7 +49,7 @@ class SGANClassifier(ClassifierMixin, BaseEstimator):
         Real rows and fakes in the real/fake game of a step, each.
     fraud_share : float in (0, 1) or None, default=None
         Frauds among the labelled rows of a step; None draws them as they come. Probabilities are
-        corrected for it (Elkan 2001, theorem 2).
+        corrected for it, and for synthetic and pseudo-labelled rows (Elkan 2001, theorem 2).
     column_encoding : {"none", "piecewise_linear"}, default="piecewise_linear"
         Whether the discriminator also sees how far each value fills each bin of its column, the
         bins placed by a decision tree on the labels (Gorishniy et al. 2022).
