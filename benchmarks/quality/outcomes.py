@@ -84,9 +84,14 @@ class Outcomes:
         """Return the settings of a study in the plan's order."""
         return list(dict.fromkeys(job.setting for job in self.plan if job.study == study))
 
-    def n_planned(self, study: str, variant: str | None = None) -> int:
-        """Return how many jobs of a study (and variant) are planned."""
-        return sum(j.study == study and variant in (None, j.variant.name) for j in self.plan)
+    def n_planned(
+        self, study: str, variant: str | None = None, setting: str | None = None
+    ) -> int:  # fmt: skip
+        """Return how many jobs of a study (and variant, and setting) are planned."""
+        return sum(
+            j.study == study and variant in (None, j.variant.name) and setting in (None, j.setting)
+            for j in self.plan
+        )
 
     def n_done(self, study: str) -> int:
         """Return how many jobs of a study are done."""

@@ -30,9 +30,6 @@ def comparison(
 ) -> str:
     """Variants of a study with their paired differences to one or more of them."""
     gathered = outcomes.of(study, setting)
-    n_planned = max((outcomes.n_planned(study, name) for name in gathered), default=0)
-    if setting is not None and len(outcomes.settings(study)) > 1:
-        n_planned //= len(outcomes.settings(study))
     has_f1 = any("f1" in o.line for cells in gathered.values() for o in cells.values())
     head = ["variant", "jobs", "average precision"]
     head += ["F1", "frauds caught", "false alarms"] if has_f1 else []
@@ -45,7 +42,7 @@ def comparison(
         done = cells.values()
         row = [
             spell(name),
-            f"{len(cells)} of {n_planned}",
+            f"{len(cells)} of {outcomes.n_planned(study, name, setting)}",
             spread(values(done, "average_precision")),
         ]
         row += [spread(values(done, "f1")), *_counts(done)] if has_f1 else []

@@ -72,6 +72,9 @@ def test_a_full_results_file_gives_every_table_and_picture(tmp_path, small_plan)
     for title in ("Targets", "Full labels", "Out of time", "Few labels", "Steadiness",
                   "Augmentation", "Habits of GAN training", "Calibration"):  # fmt: skip
         assert re.search(rf"^##+ {title}", page, re.MULTILINE), title
+    counts = re.findall(r"^\| [^|]+ \| (\d+) of (\d+) \|", page, re.MULTILINE)
+    assert counts
+    assert all(n_done == n_planned for n_done, n_planned in counts)
     pictures = re.findall(r"\]\((images/results/[a-z_]+\.png)\)", page)
     assert len(pictures) == 3
     for picture in pictures:
