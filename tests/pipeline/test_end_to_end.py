@@ -117,7 +117,7 @@ def test_only_what_changed_reruns(finished):
     assert "nothing to do" in second.stderr
     assert (second.n_processes, second.imported) == (1, set())
     assert processor_seconds() - before_run < 5
-    assert run(finished, "-S", "sgan.learning_rate=2.0e-3").started == ["sgan", "evaluate"]
+    assert run(finished, "-S", "sgan.learning_rate=1.0e-3").started == ["sgan", "evaluate"]
     back = run(finished)
     assert back.started == []
     assert "sgan: restored from DVC's cache" in back.stderr
