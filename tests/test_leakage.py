@@ -228,12 +228,14 @@ def test_training_holds_the_real_training_rows_and_nothing_real_beside(
     np.testing.assert_array_equal(real["label"], known[real["row_id"]])
 
 
-def test_parents_of_synthetic_rows_are_labelled_training_frauds(trained_project):
-    training = trained_project.artifacts.training_set()
+def test_parents_of_synthetic_rows_are_labelled_training_frauds(trained_project, tmp_path):
+    project = trained_project.copy(tmp_path / "project")
+    training = project.run("augment", augment__generation="posterior").artifacts.training_set()
     synthetic = training[training["source"] != "real"]
-    label = trained_project.artifacts.transactions()["Class"].to_numpy()
-    is_parent = trained_project.rows_of("train", is_labelled=True) & (label == 1)
+    label = project.artifacts.transactions()["Class"].to_numpy()
+    is_parent = project.rows_of("train", is_labelled=True) & (label == 1)
     assert len(synthetic) == 32
+    assert (synthetic["row_id"] >= 0).all()
     assert is_parent[synthetic["row_id"]].all()
     assert (synthetic["label"] == 1).all()
 
