@@ -42,7 +42,7 @@ done
 level=error result=$code
 case $code in
   0) words="the challenger is the champion now" level=info ;;
-  10) words="no delivery is new" level=info result=0 ;;
+  10) words="no delivery or label is new" level=info result=0 ;;
   20) words="the challenger was rejected" level=warning result=${COUNTERFOIL_REJECTED_EXIT:-0} ;;
   40) words="another call is at work" level=info result=0 ;;
   30) words="data refused" ;;

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-import csv
 import logging
-import os
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from pipeline.artifacts import atomic_path, naming_the_file
+from pipeline.artifacts import naming_the_file
 from pipeline.errors import InputError
 from pipeline.folder_lock import alone_in
 from pipeline.labelling.sheet import Sheet, label_in_words
-from pipeline.labelling.table import COLUMNS, FILE, KEY, GivenLabel, read_given_labels
+from pipeline.labelling.table import (
+    COLUMNS,
+    FILE,
+    KEY,
+    GivenLabel,
+    read_given_labels,
+    write_given_labels,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -91,7 +96,8 @@ def import_labels(path: Path, folder: Path, *, replace: bool = False) -> Importe
         new = [key for key in answers if key not in before]
         after = before | {key: answers[key] for key in [*new, *changed]}
         if new or changed:
-            _write(folder / FILE, after)
+            with naming_the_file(folder / FILE):
+                write_given_labels(after, folder)
     return Imported(
         n_new=len(new),
         n_frauds=sum(answers[key].label for key in new),
@@ -134,17 +140,3 @@ def _contradiction(
     if len(keys) > MAX_NAMED:
         lines.append(f"- and {len(keys) - MAX_NAMED} more")
     return "\n".join([*lines, "nothing was taken in; correct the file, or let it win: --replace"])
-
-
-def _write(path: Path, labels: dict[str, GivenLabel]) -> None:
-    with (
-        naming_the_file(path),
-        atomic_path(path) as fresh,
-        fresh.open("w", encoding="utf-8", newline="") as file,
-    ):
-        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-        writer.writeheader()
-        for one in labels.values():
-            writer.writerow({KEY: one.key, "label": one.label, **one.facts})
-        file.flush()
-        os.fsync(file.fileno())

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import csv
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipeline.artifacts import atomic_path
 from pipeline.errors import InputError
 
 if TYPE_CHECKING:
@@ -73,6 +75,21 @@ def read_given_labels(folder: Path) -> dict[str, GivenLabel]:
         raise InputError(f"{path} is not a CSV file of labels ({error})") from error
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror or error}") from error
+
+
+def write_given_labels(labels: Mapping[str, GivenLabel], folder: Path) -> None:
+    """Write the table of a folder, which is made where it is missing, in one step."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (
+        atomic_path(folder / FILE) as fresh,
+        fresh.open("w", encoding="utf-8", newline="") as file,
+    ):
+        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        for one in labels.values():
+            writer.writerow({KEY: one.key, "label": one.label, **one.facts})
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def _by_key(path: Path, reader: csv.DictReader[str]) -> dict[str, GivenLabel]:

@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING, Any
 from pipeline.artifacts import STAGES, Artifacts, read_json
 from pipeline.errors import CounterfoilError
 from pipeline.evidence import read_evidence
+from pipeline.labelling.table import GivenLabel, write_given_labels
 from pipeline.model_folder import read_manifest
 from pipeline.model_names import packaged_model
 from pipeline.params import Params, check_params
 from pipeline.params_file import merge_overrides
 from pipeline.retraining.gates import Gate, Rows, own_gates, paired_gates
 from pipeline.retraining.state import State
+from pipeline.retraining.window import Window
 from pipeline.session import Session
 
 if TYPE_CHECKING:
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-WINDOW = "window.parquet"
+WINDOW, GIVEN_LABELS = "window.parquet", "labels"
 TRAINED = "trained.json"
 KEY_CHARACTERS = 64
 
@@ -51,8 +53,10 @@ class Trained:
     data_sha256: str
 
 
-def challenge_key(state: State, params: Params) -> str:
-    """Return what a challenge depends on, as a hash: the deliveries and the parameters.
+def challenge_key(
+    state: State, params: Params, given: Mapping[str, GivenLabel] | None = None
+) -> str:
+    """Return what a challenge depends on, as a hash: deliveries, parameters, labels of people.
 
     An empty delivery changes nothing.
     """
@@ -61,19 +65,20 @@ def challenge_key(state: State, params: Params) -> str:
     paths = state.deliveries.glob("*.parquet")
     deliveries = sorted(path.stem for path in paths if pq.read_metadata(path).num_rows)
     values = {key: value for key, value in params.flatten().items() if not _is_of_place(key)}
-    content = json.dumps([deliveries, values], sort_keys=True)
+    labels = [{key: one.label for key, one in given.items()}] if given else []
+    content = json.dumps([deliveries, values, *labels], sort_keys=True)
     return hashlib.sha256(content.encode()).hexdigest()[:KEY_CHARACTERS]
 
 
-def train(window: pd.DataFrame, content: Mapping[str, Any], folder: Path, home: Path) -> Trained:
+def train(window: Window, content: Mapping[str, Any], folder: Path, home: Path) -> Trained:
     """Train a challenger in a folder of its own, or find it there from an interrupted call.
 
     Parameters
     ----------
-    window : DataFrame
-        Labelled rows.
+    window : Window
+        Rows to train and judge on. Labels of people train and judge nothing.
     content : mapping
-        Of params.yaml. The data come from the window, and the split is by time.
+        Of params.yaml. Data and labels come from the window, and the split is by time.
     folder : Path
         Of the challenge.
     home : Path
@@ -90,8 +95,11 @@ def train(window: pd.DataFrame, content: Mapping[str, Any], folder: Path, home: 
     artifacts = Artifacts(folder / "artifacts")
     note = folder / TRAINED
     if not note.exists():
-        window.to_parquet(folder / WINDOW, index=False)
-        params = check_params(_for_window(content))
+        window.rows.to_parquet(folder / WINDOW, index=False)
+        if window.given:
+            # A copy: an import while this call works belongs to the next challenge.
+            write_given_labels(window.given, folder / GIVEN_LABELS)
+        params = check_params(_for_window(window, content))
         session = Session(params, artifacts, root=folder.resolve(), home=home)
         with session:
             for stage in STAGES:
@@ -181,11 +189,19 @@ def _scores(folder: Path, trained: Trained, rows: pd.DataFrame) -> tuple[np.ndar
     return scores, model.threshold
 
 
-def _for_window(content: Mapping[str, Any]) -> dict[str, Any]:
-    overrides = {"data.source": "file", "data.path": WINDOW, "split.method": "time"}
+def _for_window(window: Window, content: Mapping[str, Any]) -> dict[str, Any]:
+    overrides = {
+        "data.source": "file",
+        "data.path": WINDOW,
+        "split.method": "time",
+        "augment.labels": GIVEN_LABELS,
+    }
+    if window.given:
+        overrides["ingest.on_missing_label"] = "unlabelled"
     return merge_overrides(dict(content), overrides, "params.yaml")
 
 
 def _is_of_place(key: str) -> bool:
     """Whether a parameter says where things are, not what is trained."""
-    return key in {"data.path", "data.source", "device"} or key.startswith("tracking.")
+    places = {"augment.labels", "data.path", "data.source", "device"}
+    return key in places or key.startswith("tracking.")

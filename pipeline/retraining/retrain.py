@@ -9,9 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pipeline.errors import InputError
+from pipeline.labelling.table import read_given_labels
 from pipeline.params import Params, check_params
 from pipeline.retraining.challenge import Trained, challenge_key, judge, report, train
 from pipeline.retraining.gates import failed
@@ -19,7 +20,7 @@ from pipeline.retraining.intake import Intake, all_deliveries, take_in
 from pipeline.retraining.labels import LabelCheck
 from pipeline.retraining.promotion import promote, recover, verified_history
 from pipeline.retraining.state import State
-from pipeline.retraining.window import labelled_window
+from pipeline.retraining.window import Window, labelled_window
 from pipeline.run import RunRequest, resolve_params
 from pipeline.tracking_registry import CHALLENGER, Registry
 from pipeline.tracking_server import (
@@ -28,9 +29,6 @@ from pipeline.tracking_server import (
     tracking_uri,
     wait_out_restarts,
 )
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 logger = logging.getLogger(__name__)
 
@@ -144,16 +142,16 @@ def _decide(
     if intake.refused:
         named = "; ".join(f"{name}: {reason}" for name, reason in intake.refused.items())
         return Report(DATA_REFUSED, f"data refused: {named}", facts)
-    key = challenge_key(state, params)
-    facts["challenge"] = key
-    if any(outcome.get("challenge") == key for outcome in state.outcomes()):
-        return Report(NOTHING_NEW, "no delivery is new since the last decision", facts)
-    window = _window(state, params)
+    window = _window(state, params, home)
     if isinstance(window, str):
         return Report(NOTHING_NEW, window, facts)
-    facts["window_rows"], facts["window_frauds"] = (
-        len(window), int(window[params.data.label].sum()),
-    )  # fmt: skip
+    key = challenge_key(state, params, window.given)
+    facts["challenge"] = key
+    if any(outcome.get("challenge") == key for outcome in state.outcomes()):
+        return Report(NOTHING_NEW, "no delivery or label is new since the last decision", facts)
+    label = window.rows[params.data.label]
+    facts["window_rows"], facts["window_frauds"] = len(label), int((label == 1).sum())
+    facts["given_labels"] = len(window.given)
     try:
         trained = train(window, content, state.work(key), home)
     except InputError as error:
@@ -161,18 +159,20 @@ def _decide(
     return _challenge(trained, key, facts, params, registry, state, home)
 
 
-def _window(state: State, params: Params) -> pd.DataFrame | str:
+def _window(state: State, params: Params, home: Path) -> Window | str:
     """Return the rows to learn from, or why there is nothing to learn yet."""
     table = all_deliveries(state)
     if table is None:
         return "no delivery holds a row"
     if params.data.label not in table:
         return "no delivery holds a label yet"
-    window = labelled_window(table, params.data, params.retrain)
-    if window[params.data.label].any():
+    given = read_given_labels(home / params.augment.labels)
+    window = labelled_window(table, params.data, params.retrain, given)
+    label = window.rows[params.data.label]
+    if (label == 1).any():
         return window
     # The first weeks of a business whose labels come late: nobody need look.
-    ripe = f"{len(window)} of {len(table)} rows in the window have a label that is ripe"
+    ripe = f"{label.notna().sum()} of {len(table)} rows in the window have a label that is ripe"
     return f"no fraud to learn from yet: {ripe}"
 
 

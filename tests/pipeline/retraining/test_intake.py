@@ -3,14 +3,11 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from pipeline.errors import InputError
 from pipeline.retraining import intake
 from pipeline.retraining.challenge import challenge_key
 from pipeline.retraining.intake import all_deliveries, take_in
-from pipeline.retraining.window import labelled_window
 
 
 @pytest.fixture
@@ -129,45 +126,3 @@ def test_a_file_that_grows_while_it_is_read_is_left_for_the_next_call(
 def test_a_place_that_does_not_exist(state, parameters, tmp_path):
     with pytest.raises(InputError, match="does not exist"):
         take_in(tmp_path / "nowhere", state, parameters.data, parameters.retrain)
-
-
-def limits(parameters, **changes):
-    return parameters.retrain.model_copy(update=changes)
-
-
-def test_late_labels_and_chargebacks_find_their_transaction(week, parameters):
-    first = week(0).astype({"Class": "float64"})
-    unlabelled = first.assign(Class=np.nan)
-    cleared = first.assign(Class=0.0)
-    table = pd.concat([unlabelled, cleared, first], ignore_index=True)
-    window = labelled_window(table, parameters.data, limits(parameters))
-    pd.testing.assert_frame_equal(window, week(0).sort_values("Time"), check_dtype=False)
-    assert labelled_window(unlabelled, parameters.data, limits(parameters)).empty
-
-
-def test_unripe_and_old_rows_are_left_out(week, parameters):
-    table = pd.concat([week(number) for number in range(4)], ignore_index=True)
-    newest = table["Time"].max()
-    chosen = limits(parameters, label_delay_days=3.0, window_days=7.0)
-    window = labelled_window(table, parameters.data, chosen)
-    assert window["Time"].max() <= newest - 3 * 86_400
-    assert window["Time"].min() > newest - 10 * 86_400
-    assert len(window) == pytest.approx(1000, rel=0.1)
-
-
-@settings(max_examples=20, deadline=None)
-@given(st.permutations(range(4)))
-def test_the_order_of_deliveries_does_not_matter(order):
-    from pathlib import Path
-
-    from features.simulation import simulate_transactions
-    from pipeline.params import load_params
-
-    parameters = load_params(Path(__file__).parents[3] / "params.yaml")
-    table = simulate_transactions(200, fraud_rate=0.1, seed=1).astype({"Class": "float64"})
-    parts = [table[:100], table[50:], table.assign(Class=np.nan), table.assign(Class=0.0)[:20]]
-    shuffled = pd.concat([parts[i] for i in order], ignore_index=True)
-    expected = labelled_window(pd.concat(parts), parameters.data, parameters.retrain)
-    pd.testing.assert_frame_equal(
-        labelled_window(shuffled, parameters.data, parameters.retrain), expected
-    )
