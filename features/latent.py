@@ -2,32 +2,27 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-from pathlib import Path
-
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from models.autoencoder import TabularAutoencoder
-from models.saving import load_model, save_model
+from models.estimator_folder import SavedInFolder
 from models.training import TrainingSettings, apply_in_batches, train
 from models.vae import TabularVAE
 
-FORMAT_VERSION = 1
-PARAMS_FILE = "params.json"
-MODEL_FILE = "model.keras"
 TRAINING_PARAMS = ("epochs", "batch_size", "learning_rate", "optimizer")
 
 
-class _LatentFeatures(TransformerMixin, BaseEstimator):
+class _LatentFeatures(SavedInFolder, TransformerMixin, BaseEstimator):
     """What both transformers share: fit, transform, save, load.
 
     A subclass names its Keras class in `_model_class` and that class's constructor arguments in
     `_model_params`.
     """
+
+    _unsaved_params = ("model",)
 
     def fit(self, X, y=None, *, X_validation=None, on_epoch=None):  # noqa: ARG002 - sklearn's signature
         """Train the model, or adopt the trained one given as `model`.
@@ -93,78 +88,11 @@ class _LatentFeatures(TransformerMixin, BaseEstimator):
         X = validate_data(self, X, dtype=np.float32, reset=False)
         return apply_in_batches(self.model_.encode_rows, X)
 
-    def save(self, path):
-        """Write the fitted transformer to a folder: `params.json` and `model.keras`.
+    def _fitted_state(self):
+        return {"history": self.history_}
 
-        Parameters
-        ----------
-        path : str or Path
-            Folder; made where it is missing.
-
-        Raises
-        ------
-        TypeError
-            If a parameter cannot be written as JSON, such as a `RandomState`.
-        """
-        check_is_fitted(self)
-        params = {k: v for k, v in self.get_params(deep=False).items() if k != "model"}
-        state = {
-            "format": FORMAT_VERSION,
-            "class": type(self).__name__,
-            "params": params,
-            "n_features_in": self.n_features_in_,
-            "feature_names_in": getattr(self, "feature_names_in_", np.array([])).tolist(),
-            "history": self.history_,
-        }
-        folder = Path(path)
-        json.dumps(state)  # refuse before anything is written
-        save_model(self.model_, folder / MODEL_FILE)
-        state["model_sha256"] = _sha256(folder / MODEL_FILE)
-        unfinished = folder / f".{PARAMS_FILE}.part"
-        unfinished.write_text(json.dumps(state, indent=2) + "\n", encoding="utf-8")
-        unfinished.replace(folder / PARAMS_FILE)
-
-    @classmethod
-    def load(cls, path):
-        """Read a transformer that `save` wrote; its output is the same.
-
-        Parameters
-        ----------
-        path : str or Path
-            The folder.
-
-        Returns
-        -------
-        AutoencoderFeatures or VAEFeatures
-            Fitted; a `clone` of it trains anew.
-
-        Raises
-        ------
-        FileNotFoundError
-            If the folder holds no saved transformer.
-        ValueError
-            If it holds another class, or files that do not belong together.
-        """
-        folder = Path(path)
-        if not (folder / PARAMS_FILE).is_file():
-            raise FileNotFoundError(f"no {cls.__name__} at {folder}: {PARAMS_FILE} is missing")
-        state = json.loads((folder / PARAMS_FILE).read_text(encoding="utf-8"))
-        expected = {"format": FORMAT_VERSION, "class": cls.__name__}
-        found = {key: state.get(key) for key in expected}
-        if found != expected:
-            raise ValueError(f"{folder} should hold {expected}, but holds {found}")
-        if _sha256(folder / MODEL_FILE) != state["model_sha256"]:
-            raise ValueError(
-                f"{folder / MODEL_FILE} is not the model that {PARAMS_FILE} was written with; "
-                "save the transformer again"
-            )
-        transformer = cls(**state["params"])
-        transformer.model_ = load_model(folder / MODEL_FILE)
-        transformer.history_ = state["history"]
-        transformer.n_features_in_ = state["n_features_in"]
-        if state["feature_names_in"]:
-            transformer.feature_names_in_ = np.array(state["feature_names_in"], dtype=object)
-        return transformer
+    def _restore(self, state):
+        self.history_ = state["history"]
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -361,7 +289,3 @@ def _check_width(model, X):
             f"the given model was made for {model.n_features} columns, X has {X.shape[1]}; "
             "give rows scaled like those it was trained on"
         )
-
-
-def _sha256(path):
-    return hashlib.sha256(path.read_bytes()).hexdigest()

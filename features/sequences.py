@@ -12,13 +12,16 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from features.scaling import METHODS, TransactionScaler
+from features.windows import padded
+from models.estimator_folder import SavedInFolder
 from models.sequence import BODIES, SequenceAutoencoder, check_windows
 from models.training import OPTIMIZERS, TrainingSettings, apply_in_batches, train
 
 WINDOWS_PER_CALL = 1024
+SCALER_CONSTANTS = ("offset_", "scale_", "bound_")
 
 
-class SequenceAnomalyDetector(OutlierMixin, BaseEstimator):
+class SequenceAnomalyDetector(SavedInFolder, OutlierMixin, BaseEstimator):
     """Detector of unusual windows, which may differ in length.
 
     Scales the features, trains a `models.sequence.SequenceAutoencoder`, and scores a window by
@@ -257,45 +260,29 @@ class SequenceAnomalyDetector(OutlierMixin, BaseEstimator):
         check_windows(X, X.shape[2])
         return X
 
+    def _fitted_state(self):
+        return {
+            "n_dimensions": self._n_dimensions,
+            "offset": self.offset_,
+            "residual_variance": self.residual_variance_.tolist(),
+            "scaler": {name: getattr(self.scaler_, name).tolist() for name in SCALER_CONSTANTS},
+            "history": self.history_,
+        }
+
+    def _restore(self, state):
+        self._n_dimensions, self.offset_ = state["n_dimensions"], state["offset"]
+        self.residual_variance_ = np.array(state["residual_variance"])
+        # A fit on any rows, whose constants are then those that were saved.
+        n_features = len(self.residual_variance_)
+        self.scaler_ = TransactionScaler(method=self.scaling).fit(np.zeros((1, n_features)))
+        for name, values in state["scaler"].items():
+            setattr(self.scaler_, name, np.array(values))
+        self.history_ = state["history"]
+
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
         return tags
-
-
-def padded(windows):
-    """One array of windows of unequal length, NaN behind the shorter ones.
-
-    Parameters
-    ----------
-    windows : sequence of array-like of shape (n_steps, n_features)
-        At least one.
-
-    Returns
-    -------
-    ndarray of shape (n_windows, n_most_steps, n_features)
-
-    Raises
-    ------
-    ValueError
-        If windows differ in their number of features.
-
-    Examples
-    --------
-    >>> padded([[[1.0], [2.0]], [[3.0]]])[:, :, 0].tolist()
-    [[1.0, 2.0], [3.0, nan]]
-    """
-    arrays = [np.asarray(window, dtype=np.float64) for window in windows]
-    widths = sorted({array.shape[1] if array.ndim == 2 else None for array in arrays}, key=str)
-    if len(widths) != 1 or widths[0] is None:
-        raise ValueError(
-            f"every window must have shape (n_steps, n_features) with the same features, got "
-            f"the shapes {sorted({array.shape for array in arrays})[:5]}"
-        )
-    result = np.full((len(arrays), max(map(len, arrays)), widths[0]), np.nan)
-    for window, array in zip(result, arrays, strict=True):
-        window[: len(array)] = array
-    return result
 
 
 def _is_list_of_windows(X):

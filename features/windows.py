@@ -1,4 +1,4 @@
-"""Cuts a table of transactions into windows per card, and brings results back to its rows."""
+"""Windows of a series: cut from a table per card, put into one array, brought back to rows."""
 
 from __future__ import annotations
 
@@ -183,3 +183,38 @@ def _checked(transactions, card, time, columns):
                 f"first at row {int(np.argmax(is_bad))}"
             )
     return times.to_numpy(dtype=np.float64)
+
+
+def padded(windows):
+    """One array of windows of unequal length, NaN behind the shorter ones.
+
+    Parameters
+    ----------
+    windows : sequence of array-like of shape (n_steps, n_features)
+        At least one.
+
+    Returns
+    -------
+    ndarray of shape (n_windows, n_most_steps, n_features)
+
+    Raises
+    ------
+    ValueError
+        If windows differ in their number of features.
+
+    Examples
+    --------
+    >>> padded([[[1.0], [2.0]], [[3.0]]])[:, :, 0].tolist()
+    [[1.0, 2.0], [3.0, nan]]
+    """
+    arrays = [np.asarray(window, dtype=np.float64) for window in windows]
+    widths = sorted({array.shape[1] if array.ndim == 2 else None for array in arrays}, key=str)
+    if len(widths) != 1 or widths[0] is None:
+        raise ValueError(
+            f"every window must have shape (n_steps, n_features) with the same features, got "
+            f"the shapes {sorted({array.shape for array in arrays})[:5]}"
+        )
+    result = np.full((len(arrays), max(map(len, arrays)), widths[0]), np.nan)
+    for window, array in zip(result, arrays, strict=True):
+        window[: len(array)] = array
+    return result

@@ -12,6 +12,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from models.estimator_folder import SavedInFolder
 from models.labels import encode_labels
 from models.sgan import SGAN
 from models.sgan_training import SGANTrainer, SGANTrainingSettings
@@ -71,7 +72,7 @@ class MulticlassTrainer(SGANTrainer):
         return rows, tf.gather(pools.labels, which)
 
 
-class MulticlassSGANClassifier(ClassifierMixin, BaseEstimator):
+class MulticlassSGANClassifier(SavedInFolder, ClassifierMixin, BaseEstimator):
     """Semi-supervised GAN for any number of classes, of rows or of images.
 
     The networks and the training of `models.classifier.SGANClassifier`, without what only makes
@@ -132,7 +133,7 @@ class MulticlassSGANClassifier(ClassifierMixin, BaseEstimator):
     ----------
     classes_ : ndarray of shape (n_classes,)
     model_ : SGAN
-        Averaged weights; `models.saving.save_model` writes it.
+        Averaged weights.
     history_ : DataFrame
         Figures by epoch and member.
     n_features_in_, feature_names_in_
@@ -260,6 +261,17 @@ class MulticlassSGANClassifier(ClassifierMixin, BaseEstimator):
             if on_epoch is not None:
                 on_epoch(epoch, metrics)
         return pd.DataFrame(history)
+
+    def _fitted_state(self):
+        return {
+            "classes": self.classes_.tolist(),
+            "classes_dtype": self.classes_.dtype.str,
+            "history": self.history_.to_dict("list"),
+        }
+
+    def _restore(self, state):
+        self.classes_ = np.array(state["classes"], dtype=state["classes_dtype"])
+        self.history_ = pd.DataFrame(state["history"])
 
     def __sklearn_tags__(self):
         """Say that equal seeds give equal models."""

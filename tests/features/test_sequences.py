@@ -6,8 +6,8 @@ import pytest
 from sklearn.exceptions import NotFittedError
 from sklearn.metrics import roc_auc_score
 
-from features.sequences import SequenceAnomalyDetector, padded
-from features.windows import card_windows
+from features.sequences import SequenceAnomalyDetector
+from features.windows import card_windows, padded
 
 pytestmark = pytest.mark.slow
 
@@ -104,3 +104,15 @@ def test_other_shapes_than_in_fit_are_refused(fitted):
         fitted.score_samples(np.full((1, 4, 2), np.nan))
     with pytest.raises(NotFittedError):
         SequenceAnomalyDetector().score_samples([np.zeros((4, 2))])
+
+
+def test_a_saved_detector_finds_the_same(fitted, tmp_path):
+    X = waves(30, np.random.default_rng(2))
+    fitted.save(tmp_path)
+    loaded = SequenceAnomalyDetector.load(tmp_path)
+    np.testing.assert_array_equal(loaded.decision_function(X), fitted.decision_function(X))
+    np.testing.assert_array_equal(loaded.step_errors(X), fitted.step_errors(X))
+    assert loaded.get_params() == fitted.get_params()
+    assert loaded.history_ == fitted.history_
+    with pytest.raises(ValueError, match="features"):
+        loaded.predict([window[:, :1] for window in X])

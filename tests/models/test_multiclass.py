@@ -1,6 +1,7 @@
 """The SGAN of several classes: its heads by hand, convolutions, learning from few labels."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import tensorflow as tf
 from sklearn.datasets import load_digits
@@ -9,7 +10,6 @@ from models.image_networks import ImageReader, ImageWriter
 from models.layers import MemberConvolution
 from models.multiclass import ClassPools, MulticlassSGANClassifier, MulticlassTrainer
 from models.networks import Discriminator
-from models.saving import load_model, save_model
 from models.sgan import SGAN
 from models.sgan_training import SGANTrainingSettings
 
@@ -172,13 +172,17 @@ def test_it_learns_ten_digits_from_a_hundred_labels(fitted, few_labels):
 
 
 @pytest.mark.slow
-def test_a_saved_network_scores_and_samples_the_same(fitted, few_labels, tmp_path):
+def test_a_saved_classifier_scores_and_samples_the_same(fitted, few_labels, tmp_path):
     images = few_labels[2]
-    save_model(fitted.model_, tmp_path / "sgan.keras")
-    loaded = load_model(tmp_path / "sgan.keras")
-    assert loaded.settings == fitted.model_.settings
-    np.testing.assert_array_equal(loaded.score_rows(images), fitted.model_.score_rows(images))
+    fitted.save(tmp_path)
+    loaded = MulticlassSGANClassifier.load(tmp_path)
+    assert loaded.model_.settings == fitted.model_.settings
+    np.testing.assert_array_equal(loaded.predict_proba(images), fitted.predict_proba(images))
     np.testing.assert_array_equal(loaded.sample(4, seed=1), fitted.sample(4, seed=1))
+    assert loaded.classes_.dtype == fitted.classes_.dtype
+    pd.testing.assert_frame_equal(loaded.history_, fitted.history_)
+    with pytest.raises(ValueError, match="64 features"):
+        loaded.predict(images[:, :10])
 
 
 @pytest.mark.slow

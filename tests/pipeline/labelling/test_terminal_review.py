@@ -126,6 +126,13 @@ def test_an_empty_pipe_changes_nothing(path):
     assert path.read_bytes() == before
 
 
+def _as_if_from_a_shell():
+    """Take a terminal of its own, so that Ctrl-C becomes a signal, and heed that signal."""
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+    # Tests that were started in the background inherit that it is ignored.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class Terminal:
     """The command in a real terminal."""
 
@@ -135,8 +142,7 @@ class Terminal:
             [sys.executable, "-m", "pipeline", "label", "review", path.name, "--by", "Ada"],
             stdin=theirs, stdout=theirs, stderr=theirs, cwd=path.parent, start_new_session=True,
             env={**os.environ, "PYTHONPATH": str(REPOSITORY), "COLUMNS": "80"},
-            # Its own terminal, so that Ctrl-C becomes a signal.
-            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # noqa: PLW1509
+            preexec_fn=_as_if_from_a_shell,  # noqa: PLW1509
         )  # fmt: skip
         os.close(theirs)
         self.shown = ""
