@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -56,8 +57,19 @@ class CompareRequest:
     seed: int = 0
 
 
-def compare(request: CompareRequest, root: Path) -> dict[str, Any]:
+def compare(
+    request: CompareRequest, root: Path, show: Callable[[dict[str, Any]], None] | None = None
+) -> dict[str, Any]:
     """Return the content of a comparison, and write the files that were asked for.
+
+    Parameters
+    ----------
+    request : CompareRequest
+        What is compared, and what is written.
+    root : Path
+        Of the project.
+    show : callable, optional
+        Given the content before it is logged: a server that cannot be reached costs no result.
 
     Raises
     ------
@@ -103,6 +115,8 @@ def compare(request: CompareRequest, root: Path) -> dict[str, Any]:
         with naming_the_file(request.json):
             write_json(content, request.json)
         logger.info("all figures are in %s", request.json)
+    if show is not None:
+        show(content)
     if request.experiment is not None:
         from pipeline.tracking_report import log_report
 

@@ -8,11 +8,15 @@ WIDTH = 80
 TIE = "\N{NO-BREAK SPACE}"
 
 
-def wrapped(text: str, indent: str = "") -> list[str]:
-    """Break into lines, but never between a number and its sign."""
+def wrapped(text: str, indent: str = "", hanging: str = "") -> list[str]:
+    """Break into lines, but never between a number and its sign.
+
+    All lines get the indent; those after the first get `hanging` as well.
+    """
     lines = textwrap.wrap(
-        text.replace(" %", f"{TIE}%"), WIDTH, initial_indent=indent, subsequent_indent=indent
-    )
+        text.replace(" %", f"{TIE}%"), WIDTH, initial_indent=indent,
+        subsequent_indent=indent + hanging,
+    )  # fmt: skip
     return [line.replace(TIE, " ") for line in lines]
 
 

@@ -65,4 +65,5 @@ def compare(models: tuple[str, ...], **options: Any) -> None:
     from pipeline.compare import compare as compare_models
     from pipeline.comparing.text import as_text
 
-    click.echo(as_text(compare_models(CompareRequest(names=models, **options), Path.cwd())))
+    request = CompareRequest(names=models, **options)
+    compare_models(request, Path.cwd(), lambda content: click.echo(as_text(content)))

@@ -61,8 +61,7 @@ def latent(model: str, **options: Any) -> None:
     """
     from pipeline.latent.command import LatentRequest
     from pipeline.latent.command import latent as draw
-
-    content = draw(LatentRequest(model, **options), Path.cwd())
     from pipeline.latent.text import as_text
 
-    click.echo(as_text(content))
+    request = LatentRequest(model, **options)
+    draw(request, Path.cwd(), lambda content: click.echo(as_text(content)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -61,8 +62,19 @@ class LatentRequest:
     experiment: str | None = None
 
 
-def latent(request: LatentRequest, root: Path) -> dict[str, Any]:
+def latent(
+    request: LatentRequest, root: Path, show: Callable[[dict[str, Any]], None] | None = None
+) -> dict[str, Any]:
     """Return the content of the pictures, and write the files that were asked for.
+
+    Parameters
+    ----------
+    request : LatentRequest
+        What is drawn, and what is written.
+    root : Path
+        Of the project.
+    show : callable, optional
+        Given the content before it is logged: a server that cannot be reached costs no result.
 
     Raises
     ------
@@ -89,7 +101,14 @@ def latent(request: LatentRequest, root: Path) -> dict[str, Any]:
         paths, draws, summary = _decode(request, model, rows, pictures)
     described = describe_pictures(pictures, rows, seed=request.seed)
     content = content_of(request.model, model, rows, described, paths, summary)
-    _write(request, content, (model, rows, pictures, draws), root)
+    html = _write(request, content, (model, rows, pictures, draws))
+    if show is not None:
+        show(content)
+    if request.experiment is not None:
+        from pipeline.tracking_report import log_latent_pictures
+
+        run_id = log_latent_pictures(html, content, request.experiment, root)
+        logger.info("the page is an artifact of the MLflow run %s", run_id)
     return content
 
 
@@ -143,8 +162,8 @@ def _write(
     request: LatentRequest,
     content: dict[str, Any],
     parts: tuple[FraudModel, LatentRows, list[Picture], Draws | None],
-    root: Path,
-) -> None:
+) -> str:
+    """Write the files that were asked for; return the page, empty where nobody needs it."""
     html = ""
     if request.html is not None or request.experiment is not None:
         from pipeline.latent.page import page
@@ -162,8 +181,4 @@ def _write(
         with naming_the_file(request.json):
             write_json(content, request.json)
         logger.info("all figures are in %s", request.json)
-    if request.experiment is not None:
-        from pipeline.tracking_report import log_latent_pictures
-
-        run_id = log_latent_pictures(html, content, request.experiment, root)
-        logger.info("the page is an artifact of the MLflow run %s", run_id)
+    return html

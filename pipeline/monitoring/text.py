@@ -45,7 +45,7 @@ def _lines(content: Mapping[str, Any]) -> Iterator[str]:
     yield ""
     yield from _scores_and_alerts(content)
     yield ""
-    yield from _labels(content["labels"])
+    yield from label_lines(content["labels"])
 
 
 def _who(content: Mapping[str, Any]) -> Iterator[str]:
@@ -141,8 +141,9 @@ def _scores_and_alerts(content: Mapping[str, Any]) -> Iterator[str]:
     )
 
 
-def _labels(labels: Mapping[str, Any]) -> Iterator[str]:
-    yield from wrapped(f"labels     {labels_in_words(labels)}")
+def label_lines(labels: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what is known of the labels, and the figures that they allow."""
+    yield from wrapped(f"labels     {labels_in_words(labels)}", hanging=" " * len("labels     "))
     if "missing" in labels:
         return
     yield f"{'figure at the threshold':28}{'test':>8}{'new':>8}{'loss':>8}  95 % interval"

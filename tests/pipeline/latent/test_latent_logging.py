@@ -2,9 +2,13 @@
 
 import json
 import shutil
+from dataclasses import replace
 
 import pytest
 
+import pipeline.tracking_report
+from pipeline.errors import CounterfoilError
+from pipeline.latent.command import latent
 from pipeline.tracking_report import log_latent_pictures
 
 pytestmark = pytest.mark.slow
@@ -30,3 +34,15 @@ def test_the_page_is_an_artifact_of_a_run(drawn, mlflow_database, tmp_path):
     assert logged["answer"] == drawn.content["answer"]
     assert (tmp_path / "latent.html").read_text() == html
     assert folder
+
+
+def test_a_server_that_is_away_costs_no_figure(drawn, monkeypatch, tmp_path):
+    def away(*_):
+        raise CounterfoilError("the tracking server cannot be reached")
+
+    monkeypatch.setattr(pipeline.tracking_report, "log_latent_pictures", away)
+    request = replace(drawn.request, html=None, json=None, experiment="reviews")
+    shown = []
+    with pytest.raises(CounterfoilError, match="cannot be reached"):
+        latent(request, tmp_path, shown.append)
+    assert shown == [drawn.content]

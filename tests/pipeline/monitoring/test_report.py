@@ -9,7 +9,7 @@ import pytest
 
 from pipeline.artifacts import read_json
 from pipeline.monitoring.page import page
-from pipeline.monitoring.text import as_text
+from pipeline.monitoring.text import as_text, label_lines
 
 _spec = importlib.util.spec_from_file_location(
     "browsing", Path(__file__).parents[1] / "comparing" / "browsing.py"
@@ -123,3 +123,16 @@ def test_a_silent_page_no_wider_than_the_screen(content, tmp_path, width, scheme
         heights = opened.evaluate("[...document.querySelectorAll('tr')].map(r => r.offsetHeight)")
         assert max(heights) < 90
     assert said == []
+
+
+def test_a_long_line_about_labels_goes_on_below_its_text():
+    labels = {
+        "state": "some rows have labels", "n_labelled": 120, "n_frauds": 3, "is_selective": True,
+        "labelled_share_of_alerts": 0.9, "labelled_share_of_others": 0.01,
+        "missing": "too few of them for figures",
+    }  # fmt: skip
+    first, *others = label_lines(labels)
+    assert first.startswith("labels     some rows")
+    assert len(others) > 1
+    assert all(re.match(r" {11}\S", line) for line in others)
+    assert max(map(len, (first, *others))) <= 80
