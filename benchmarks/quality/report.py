@@ -69,8 +69,8 @@ is trained ten GANs to a fit, each with a generator and discriminator of its own
 "none" is the default without synthetic frauds: frauds are drawn as they come. "Class weight" \
 draws them more often, a tenth of each batch (`fraud_share: 0.1`). The others are "none" with \
 synthetic frauds: one for each real fraud at all frauds and out of time (the splits of "Out of \
-time", one seed: there frauds drift), ten at 20 frauds (there the other training frauds are left \
-out, and the validation rows are those of the whole fold).""",
+time", three seeds: there frauds drift), ten at 20 frauds (there the other training frauds are \
+left out, and the validation rows are those of the whole fold).""",
     "habits": """\
 Each habit of GAN training that is a parameter of `SGANClassifier`, switched off where the \
 default has it and on where it has not.""",

@@ -166,10 +166,14 @@ def _augmentation(small: bool) -> list[Job]:
         everything = _augmentation_variants(small, synthetic_per_fraud)
         if setting == DRIFT:
             jobs += [
-                _time_job("augmentation", setting, variant, share, round=index)
+                _time_job(
+                    "augmentation", setting, variant, share, seed=seed,
+                    round=seed * len(SHARES) + index,
+                )
+                for seed in range(1 if small else N_SEEDS)
                 for index, share in enumerate(SHARES[-1:] if small else SHARES)
                 for variant in everything
-            ]
+            ]  # fmt: skip
             continue
         jobs += _ablation("augmentation", everything, small, setting=setting, **few)
     return jobs
