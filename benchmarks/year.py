@@ -166,7 +166,7 @@ def _train_blindly(place: Path, project: Path, folder: Path) -> Path | None:
     params = check_params(content)
     tables = [pd.read_parquet(path) for path in sorted(place.glob("*.parquet"))]
     table = pd.concat([one for one in tables if len(one)], ignore_index=True)
-    window = labelled_window(table, params.data, params.retrain)
+    window = labelled_window(table, params)
     work = folder / "blind_work"
     shutil.rmtree(work, ignore_errors=True)
     try:

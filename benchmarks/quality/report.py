@@ -70,7 +70,9 @@ is trained ten GANs to a fit, each with a generator and discriminator of its own
 draws them more often, a tenth of each batch (`fraud_share: 0.1`). The others are "none" with \
 synthetic frauds: one for each real fraud at all frauds and out of time (the splits of "Out of \
 time", three seeds: there frauds drift), ten at 20 frauds (there the other training frauds are \
-left out, and the validation rows are those of the whole fold).""",
+left out, and the validation rows are those of the whole fold). "Against time" trains on the last \
+60, 70 and 80 % of the rows and tests on the earlier ones, which are test rows of no other split \
+by time: there the two that were ahead out of time are tried again.""",
     "habits": """\
 Each habit of GAN training that is a parameter of `SGANClassifier`, switched off where the \
 default has it and on where it has not.""",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import platform
 import time
+from dataclasses import replace
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -28,7 +29,11 @@ LIBRARIES = ("numpy", "scikit-learn", "imbalanced-learn", "xgboost", "keras", "t
 def parts_of(job: Job, table: Table) -> Parts:
     """Return the rows of a job."""
     settings = dict(job.split)
-    return getattr(splits, settings.pop("function"))(table, **settings)
+    make = getattr(splits, settings.pop("function"))
+    if settings.pop("backwards", False):
+        # The last rows train and the first are tested: they drift as well.
+        table = replace(table, time=-table.time)
+    return make(table, **settings)
 
 
 def fit(variant: Variant, rows: FitRows, seed: int, folder: Path) -> Fitted:

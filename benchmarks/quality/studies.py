@@ -20,7 +20,10 @@ N_STEADY_SEEDS = 50
 REFERENCE_GROUP = 10  # members of one fit; each is a GAN of its own
 N_FEW_FRAUDS = 20
 DRIFT = "out of time"
-SYNTHETIC_PER_FRAUD = {"all frauds": 1.0, "20 frauds": 10.0, DRIFT: 1.0}
+# What was ahead out of time is tried again on rows that had no part in choosing it.
+CONFIRMING = "against time"
+CONFIRMED = ("none", "vae_posterior", "vae_interpolation")
+SYNTHETIC_PER_FRAUD = {"all frauds": 1.0, "20 frauds": 10.0, DRIFT: 1.0, CONFIRMING: 1.0}
 
 FULL_PEERS = (
     "xgboost", "hist_gradient_boosting", "random_forest", "logistic_regression",
@@ -164,15 +167,16 @@ def _augmentation(small: bool) -> list[Job]:
     for setting, synthetic_per_fraud in SYNTHETIC_PER_FRAUD.items():
         few = {"n_frauds": N_FEW_FRAUDS} if setting == "20 frauds" else {}
         everything = _augmentation_variants(small, synthetic_per_fraud)
-        if setting == DRIFT:
+        if setting in (DRIFT, CONFIRMING):
             jobs += [
                 _time_job(
                     "augmentation", setting, variant, share, seed=seed,
-                    round=seed * len(SHARES) + index,
+                    round=seed * len(SHARES) + index, backwards=setting == CONFIRMING,
                 )
                 for seed in range(1 if small else N_SEEDS)
                 for index, share in enumerate(SHARES[-1:] if small else SHARES)
                 for variant in everything
+                if setting == DRIFT or variant.name in CONFIRMED
             ]  # fmt: skip
             continue
         jobs += _ablation("augmentation", everything, small, setting=setting, **few)
@@ -234,9 +238,12 @@ def _ablation(
 
 
 def _time_job(
-    study: str, setting: str, variant: Variant, share: float, *, round: int, seed: int = 0
-) -> Job:
+    study: str, setting: str, variant: Variant, share: float, *, round: int, seed: int = 0,
+    backwards: bool = False,
+) -> Job:  # fmt: skip
     split = {"function": "out_of_time", "share": share}
+    if backwards:
+        split["backwards"] = True
     return Job(study, setting, variant, split, fit_seed=seed, round=round)
 
 
