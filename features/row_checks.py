@@ -77,7 +77,7 @@ def check_rows(
         if name in schema.categorical:
             table[name], found = _check_category(frame[name])
         else:
-            column = _seconds(frame[name]) if name == schema.time else frame[name]
+            column = seconds_of(frame[name]) if name == schema.time else frame[name]
             table[name], found = _check_number(column)
             if name == schema.time:
                 found += _check_time(table[name], column, found)
@@ -153,8 +153,19 @@ def order_rows(table: pd.DataFrame, schema: TransactionSchema) -> pd.DataFrame:
     return table.take(order).reset_index(drop=True)
 
 
-def _seconds(column):
-    """Time in seconds: numbers as they are, timestamps since 1970."""
+def seconds_of(column):
+    """Time in seconds: numbers as they are, timestamps since 1970.
+
+    Parameters
+    ----------
+    column : Series
+        Numbers, or timestamps (ISO 8601 where they are text).
+
+    Returns
+    -------
+    Series
+        The column itself where its values are neither.
+    """
     if types.is_datetime64_any_dtype(column):
         stamps = column
     elif types.is_numeric_dtype(column) or pd.to_numeric(column, errors="coerce").notna().any():

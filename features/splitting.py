@@ -122,15 +122,14 @@ def split_by_time(time, y, groups, *, validation_fraction, test_fraction, delay_
     [4, 2, 3, 1]
     """
     time, y, groups = np.asarray(time, dtype=float), np.asarray(y), np.asarray(groups)
-    ordered = np.sort(time)
-    n_rows = len(time)
-    n_test = max(round(n_rows * test_fraction), 1)
-    n_validation = max(round(n_rows * validation_fraction), 1)
-    test_start = ordered[n_rows - n_test]
-    validation_start = ordered[max(n_rows - n_test - n_validation, 0)]
-    gap_start = validation_start - delay_days * SECONDS_PER_DAY
+    gap_start, validation_start, test_start = starts_by_time(
+        time,
+        validation_fraction=validation_fraction,
+        test_fraction=test_fraction,
+        delay_days=delay_days,
+    )
     # The stages in order of time; each later one overwrites.
-    stage = np.zeros(n_rows, dtype=int)
+    stage = np.zeros(len(time), dtype=int)
     stage[time >= gap_start] = 3
     stage[time >= validation_start] = 1
     stage[time >= test_start] = 2
@@ -143,6 +142,36 @@ def split_by_time(time, y, groups, *, validation_fraction, test_fraction, delay_
         "or use split.method: stratified",
     )
     return part
+
+
+def starts_by_time(time, *, validation_fraction, test_fraction, delay_days):
+    """When the gap, the validation part and the test part of `split_by_time` begin, in seconds.
+
+    Parameters
+    ----------
+    time : ndarray of shape (n_rows,), seconds
+        In any order; at least one.
+    validation_fraction, test_fraction, delay_days
+        As of `split_by_time`.
+
+    Returns
+    -------
+    tuple of three floats
+
+    Examples
+    --------
+    >>> [float(start) for start in starts_by_time(
+    ...     np.arange(10.0), validation_fraction=0.2, test_fraction=0.3, delay_days=1 / 86_400
+    ... )]
+    [4.0, 5.0, 7.0]
+    """
+    ordered = np.sort(time)
+    n_rows = len(ordered)
+    n_test = max(round(n_rows * test_fraction), 1)
+    n_validation = max(round(n_rows * validation_fraction), 1)
+    validation_start = ordered[max(n_rows - n_test - n_validation, 0)]
+    gap_start = validation_start - delay_days * SECONDS_PER_DAY
+    return gap_start, validation_start, ordered[n_rows - n_test]
 
 
 def place_unlabelled(part, is_known, groups, time=None, *, delay_days=0.0):

@@ -42,10 +42,16 @@ class SavedInFolder:
         Raises
         ------
         TypeError
-            If a parameter cannot be written as JSON, such as a `RandomState`.
+            If a parameter cannot be written as JSON, such as a `RandomState`; nothing is written.
         """
         check_is_fitted(self, "model_")
         params = self.get_params(deep=False)
+        for name, value in params.items():
+            if name not in self._unsaved_params and not _is_json(value):
+                raise TypeError(
+                    f"{name}={value!r} cannot be written as JSON, {type(self).__name__} is not "
+                    "saved; make it with a plain number, text or list instead"
+                )
         state = {
             "format": FORMAT_VERSION,
             "class": type(self).__name__,
@@ -55,7 +61,6 @@ class SavedInFolder:
             **self._fitted_state(),
         }
         folder = Path(path)
-        json.dumps(state)  # refuse before anything is written
         save_model(self.model_, folder / MODEL_FILE)
         state["model_sha256"] = _sha256(folder / MODEL_FILE)
         unfinished = folder / f".{PARAMS_FILE}.part"
@@ -81,12 +86,21 @@ class SavedInFolder:
         FileNotFoundError
             If the folder holds no saved estimator.
         ValueError
-            If it holds another class, or files that do not belong together.
+            If it holds another class, damaged files, or files that do not belong together.
         """
         folder = Path(path)
-        if not (folder / PARAMS_FILE).is_file():
-            raise FileNotFoundError(f"no {cls.__name__} at {folder}: {PARAMS_FILE} is missing")
-        state = json.loads((folder / PARAMS_FILE).read_text(encoding="utf-8"))
+        for name in (PARAMS_FILE, MODEL_FILE):
+            if not (folder / name).is_file():
+                raise FileNotFoundError(
+                    f"no {cls.__name__} at {folder}: {name} is missing; give a folder that `save` "
+                    "wrote"
+                )
+        try:
+            state = json.loads((folder / PARAMS_FILE).read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise ValueError(
+                f"{folder / PARAMS_FILE} is damaged ({error}); save the estimator again"
+            ) from error
         expected = {"format": FORMAT_VERSION, "class": cls.__name__}
         found = {key: state.get(key) for key in expected}
         if found != expected:
@@ -103,6 +117,14 @@ class SavedInFolder:
             estimator.feature_names_in_ = np.array(state["feature_names_in"], dtype=object)
         estimator._restore(state)
         return estimator
+
+
+def _is_json(value):
+    try:
+        json.dumps(value)
+    except TypeError:
+        return False
+    return True
 
 
 def _sha256(path):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,7 @@ from pipeline.model_names import packaged_model
 from pipeline.params import Params, check_params
 from pipeline.params_file import merge_overrides
 from pipeline.retraining.gates import Gate, Rows, own_gates, paired_gates
+from pipeline.retraining.given_labels import labels_sha256
 from pipeline.retraining.state import State
 from pipeline.retraining.window import Window
 from pipeline.session import Session
@@ -65,9 +66,34 @@ def challenge_key(
     paths = state.deliveries.glob("*.parquet")
     deliveries = sorted(path.stem for path in paths if pq.read_metadata(path).num_rows)
     values = {key: value for key, value in params.flatten().items() if not _is_of_place(key)}
-    labels = [{key: one.label for key, one in given.items()}] if given else []
+    labels = [labels_sha256(given)] if given else []
     content = json.dumps([deliveries, values, *labels], sort_keys=True)
     return hashlib.sha256(content.encode()).hexdigest()[:KEY_CHARACTERS]
+
+
+def next_challenge(content: str, decided: Sequence[str]) -> str | None:
+    """Return the name of the challenge that is due; None if the last one was about the same.
+
+    What was decided on once and has changed since is due again, under a name of its own: a label
+    that was given and taken back must not leave its champion where it is.
+
+    Parameters
+    ----------
+    content : str
+        From `challenge_key`.
+    decided : sequence of str
+        Names of the challenges so far, oldest first.
+
+    Examples
+    --------
+    >>> next_challenge("a", []), next_challenge("a", ["a"]), next_challenge("a", ["a", "b"])
+    ('a', None, 'a-1')
+    """
+    before = [name.partition("-")[0] for name in decided]
+    if before and before[-1] == content:
+        return None
+    n_times = before.count(content)
+    return f"{content}-{n_times}" if n_times else content
 
 
 def train(window: Window, content: Mapping[str, Any], folder: Path, home: Path) -> Trained:
@@ -76,7 +102,7 @@ def train(window: Window, content: Mapping[str, Any], folder: Path, home: Path) 
     Parameters
     ----------
     window : Window
-        Rows to train and judge on. Labels of people train and judge nothing.
+        Rows to train and judge on. Those that people labelled train, and judge nothing.
     content : mapping
         Of params.yaml. Data and labels come from the window, and the split is by time.
     folder : Path
@@ -203,5 +229,4 @@ def _for_window(window: Window, content: Mapping[str, Any]) -> dict[str, Any]:
 
 def _is_of_place(key: str) -> bool:
     """Whether a parameter says where things are, not what is trained."""
-    places = {"augment.labels", "data.path", "data.source", "device"}
-    return key in places or key.startswith("tracking.")
+    return key in {"data.path", "data.source", "device"} or key.startswith("tracking.")

@@ -12,10 +12,18 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import InputError
-from pipeline.labelling.table import read_given_labels
+from pipeline.labelling.table import GivenLabel, read_given_labels
 from pipeline.params import Params, check_params
-from pipeline.retraining.challenge import Trained, challenge_key, judge, report, train
+from pipeline.retraining.challenge import (
+    Trained,
+    challenge_key,
+    judge,
+    next_challenge,
+    report,
+    train,
+)
 from pipeline.retraining.gates import failed
+from pipeline.retraining.given_labels import labels_sha256
 from pipeline.retraining.intake import Intake, all_deliveries, take_in
 from pipeline.retraining.labels import LabelCheck
 from pipeline.retraining.promotion import promote, recover, verified_history
@@ -142,16 +150,23 @@ def _decide(
     if intake.refused:
         named = "; ".join(f"{name}: {reason}" for name, reason in intake.refused.items())
         return Report(DATA_REFUSED, f"data refused: {named}", facts)
-    window = _window(state, params, home)
+    given = read_given_labels(home / params.augment.labels)
+    try:
+        window = _window(state, params, given)
+    except InputError as error:
+        return Report(DATA_REFUSED, f"the window cannot be used: {error}", facts)
     if isinstance(window, str):
         return Report(NOTHING_NEW, window, facts)
-    key = challenge_key(state, params, window.given)
-    facts["challenge"] = key
-    if any(outcome.get("challenge") == key for outcome in state.outcomes()):
+    decided = [one["challenge"] for one in state.outcomes() if "challenge" in one]
+    key = next_challenge(challenge_key(state, params, window.given), decided)
+    if key is None:
         return Report(NOTHING_NEW, "no delivery or label is new since the last decision", facts)
+    facts["challenge"] = key
     label = window.rows[params.data.label]
     facts["window_rows"], facts["window_frauds"] = len(label), int((label == 1).sum())
     facts["given_labels"] = len(window.given)
+    if window.given:
+        facts["given_labels_sha256"] = labels_sha256(window.given)
     try:
         trained = train(window, content, state.work(key), home)
     except InputError as error:
@@ -159,15 +174,14 @@ def _decide(
     return _challenge(trained, key, facts, params, registry, state, home)
 
 
-def _window(state: State, params: Params, home: Path) -> Window | str:
+def _window(state: State, params: Params, given: Mapping[str, GivenLabel]) -> Window | str:
     """Return the rows to learn from, or why there is nothing to learn yet."""
     table = all_deliveries(state)
     if table is None:
         return "no delivery holds a row"
     if params.data.label not in table:
         return "no delivery holds a label yet"
-    given = read_given_labels(home / params.augment.labels)
-    window = labelled_window(table, params.data, params.retrain, given)
+    window = labelled_window(table, params, given)
     label = window.rows[params.data.label]
     if (label == 1).any():
         return window
@@ -200,7 +214,8 @@ def _challenge(
     promote(
         registry, state, version, reason=reason,
         facts={"challenge": key, "data_sha256": trained.data_sha256, "run_id": trained.run_id,
-               "gates": facts["gates"], "judged_on": rows},
+               "gates": facts["gates"], "judged_on": rows,
+               **{name: facts[name] for name in facts if name.startswith("given_labels")}},
     )  # fmt: skip
     return Report(PROMOTED, f"version {version} is the champion: {reason}", facts)
 

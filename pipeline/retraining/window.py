@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pipeline.labelling.table import GivenLabel
-from pipeline.params import DataParams, RetrainParams
+from pipeline.params import Params
+from pipeline.retraining.given_labels import labelled_by_people
 
 if TYPE_CHECKING:
-    import numpy as np
     import pandas as pd
 
 SECONDS_PER_DAY = 86_400
@@ -33,10 +33,7 @@ class Window:
 
 
 def labelled_window(
-    table: pd.DataFrame,
-    data: DataParams,
-    limits: RetrainParams,
-    given: Mapping[str, GivenLabel] | None = None,
+    table: pd.DataFrame, params: Params, given: Mapping[str, GivenLabel] | None = None
 ) -> Window:
     """Return the rows that a challenger is trained and judged on, in order of time.
 
@@ -50,54 +47,47 @@ def labelled_window(
     ----------
     table : DataFrame
         All deliveries; the label may be missing in rows.
-    data : DataParams
-        Names label and time.
-    limits : RetrainParams
-        `label_delay_days` and `window_days`.
+    params : Params
+        `data` names label and time, `retrain` the window, `split` who trains and who judges.
     given : mapping of str to GivenLabel, optional
-        What people said, by key. It brings the rows that it is about into the window where no
-        delivery has labelled them.
+        What people said, by key. Rows that it is about train, where no delivery has labelled them
+        and they are older than all rows that judge.
+
+    Raises
+    ------
+    InputError
+        If the columns cannot be used.
     """
-    time, label = str(data.time), data.label
+    from features.row_checks import seconds_of
+
+    time, label = str(params.data.time), params.data.label
     identity = [str(name) for name in table if name != label]
     # The greatest label wins; missing ones come last.
     ordered = table.sort_values(label, ascending=False, kind="stable", na_position="last")
     rows = ordered.drop_duplicates(subset=identity)
-    newest = float(rows[time].max()) - limits.label_delay_days * SECONDS_PER_DAY
-    inside = rows[time] <= newest
-    if limits.window_days is not None:
-        inside &= rows[time] > newest - limits.window_days * SECONDS_PER_DAY
-    kept = inside & rows[label].notna()
+    seconds = seconds_of(rows[time])
+    newest = float(seconds.max()) - params.retrain.label_delay_days * SECONDS_PER_DAY
+    inside = seconds <= newest
+    if params.retrain.window_days is not None:
+        inside &= seconds > newest - params.retrain.window_days * SECONDS_PER_DAY
+    rows, seconds = rows[inside], seconds[inside]
+    kept = rows[label].notna()
     used: dict[str, GivenLabel] = {}
-    if given:
-        is_open = (inside & ~kept).to_numpy()
-        keys = _keys(rows, is_open, data)
-        used = {key: given[key] for key in keys if key in given}
-        kept |= _placed([key in used for key in keys], is_open)
+    if given and kept.any():
+        may_train = (seconds < _end_of_training(seconds[kept], params)).to_numpy()
+        is_used, used = labelled_by_people(rows, may_train, params.data, given)
+        kept |= is_used
     window = rows[kept].sort_values([time, *identity], kind="stable", ignore_index=True)
-    if not used:
-        window = window.astype({label: "int8"})
-    return Window(window, used)
+    return Window(window.astype({label: "float64" if used else "int8"}), used)
 
 
-def _placed(values: list[bool], where: np.ndarray) -> np.ndarray:
-    """Return a mask that is true where the values of the marked places are."""
-    mask = where.copy()
-    mask[where] = values
-    return mask
+def _end_of_training(seconds: pd.Series, params: Params) -> float:
+    """Return when the rows begin that judge, or the gap before them."""
+    from features.splitting import starts_by_time
 
-
-def _keys(rows: pd.DataFrame, wanted: np.ndarray, data: DataParams) -> list[str]:
-    """Return the keys of the wanted rows, as `counterfoil label suggest` made them."""
-    from features.row_checks import check_rows
-    from features.schema import resolve_schema
-    from features.transaction_keys import transaction_keys
-
-    filled = rows.assign(**{data.label: rows[data.label].fillna(0)})
-    schema = resolve_schema(
-        filled, label=data.label, time=data.time, amount=data.amount, features=data.features,
-        ignored=data.ignored,
-    )  # fmt: skip
-    checked, _ = check_rows(filled[wanted], schema)
-    keys: list[str] = transaction_keys(checked, schema).tolist()
-    return keys
+    return starts_by_time(
+        seconds.to_numpy(),
+        validation_fraction=params.split.validation_fraction,
+        test_fraction=params.split.test_fraction,
+        delay_days=params.split.delay_days,
+    )[0]

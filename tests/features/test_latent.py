@@ -138,11 +138,17 @@ def test_folders_that_are_not_what_was_saved_are_refused(fitted, tmp_path):
     (tmp_path / "other" / "model.keras").replace(tmp_path / "model.keras")
     with pytest.raises(ValueError, match="not the model"):
         VAEFeatures.load(tmp_path)
+    (tmp_path / "params.json").write_text('{"format": 1,')
+    with pytest.raises(ValueError, match=r"params\.json is damaged"):
+        VAEFeatures.load(tmp_path)
+    (tmp_path / "model.keras").unlink()
+    with pytest.raises(FileNotFoundError, match=r"model\.keras is missing"):
+        VAEFeatures.load(tmp_path)
 
 
 def test_a_random_state_object_cannot_be_saved(table, tmp_path):
     transformer = VAEFeatures(**SMALL | {"random_state": np.random.RandomState(0)}).fit(table)
-    with pytest.raises(TypeError):
+    with pytest.raises(TypeError, match="random_state=RandomState"):
         transformer.save(tmp_path / "folder")
     assert not (tmp_path / "folder").exists()
 

@@ -78,10 +78,10 @@ class Project:
         assert content["exit_code"] == code
         return content
 
-    def run(self, *arguments, answers=None):
+    def run(self, *arguments):
         return subprocess.run(
             self.command(*arguments), cwd=self.folder, env=self.environment(), text=True,
-            capture_output=True, check=False, input=answers,
+            capture_output=True, check=False,
         )  # fmt: skip
 
     def registry(self):
@@ -114,11 +114,6 @@ def poisoned(table):
 def unlabelled(table):
     """As it comes before anybody has looked."""
     return table.assign(Class=np.nan)
-
-
-def half_labelled(table):
-    """Labels have arrived for every other row."""
-    return table.assign(Class=table["Class"].where(np.arange(len(table)) % 2 == 0))
 
 
 def shuffled(table):
@@ -177,37 +172,6 @@ def test_a_month_of_nights(project):
     assert [line.split()[1] for line in told[:-1]] == ["promote", "promote", "promote", "rollback"]
     assert told[-1] == "4 entries, all seals hold"
     assert project.run("promote", "9", "--reason", "?").returncode == 2
-
-
-def test_labels_of_people_train_the_next_challenger_and_judge_nothing(project):
-    """Half of the first week has no label; investigators answer about ten of those rows."""
-    project.deliver(0, half_labelled)
-    project.deliver(1)
-    first = project.outcome()
-    assert (first["outcome"], first["given_labels"]) == ("promoted", 0)
-    ask = ("--data", "in/0.parquet", "--model", "counterfoil@champion", "--budget", "10")
-    for step, answers in (
-        (("suggest", *ask, "--out", "ask.csv"), None),
-        (("review", "ask.csv"), "f\n" * 10),
-        (("import", "ask.csv"), None),
-    ):
-        done = project.run("label", *step, answers=answers)
-        assert done.returncode == 0, done.stderr
-    second = project.outcome()
-    assert (second["challenger"], second["given_labels"]) == ("2", 10)
-    assert second["window_rows"] == first["window_rows"] + 10
-    assert second["window_frauds"] == first["window_frauds"]
-    client = connect(tracking_uri(project.folder))
-    runs = [client.get_run(outcome["run_id"]) for outcome in (first, second)]
-    inside = client.search_runs(
-        [runs[1].info.experiment_id], f"tags.`mlflow.parentRunId` = '{runs[1].info.run_id}'"
-    )
-    assert [
-        run.data.metrics["n_given_labels"] for run in inside if "n_given_labels" in run.data.metrics
-    ] == [10]
-    judged = [run.data.metrics["evaluate/n_rows"] for run in runs]
-    assert judged[0] == judged[1]
-    assert project.outcome()["outcome"] == "nothing_new"
 
 
 def test_of_two_calls_at_once_one_leaves(project):

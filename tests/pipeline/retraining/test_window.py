@@ -1,5 +1,6 @@
 """Which rows of the deliveries a challenger is trained and judged on."""
 
+import logging
 from dataclasses import replace
 
 import numpy as np
@@ -11,13 +12,17 @@ from hypothesis import strategies as st
 from features.row_checks import check_rows
 from features.schema import resolve_schema
 from features.transaction_keys import transaction_keys
+from pipeline.errors import InputError
 from pipeline.labelling.table import GivenLabel
 from pipeline.retraining.challenge import challenge_key
 from pipeline.retraining.window import labelled_window
 
+WEEK = 7 * 86_400
 
-def limits(parameters, **changes):
-    return parameters.retrain.model_copy(update=changes)
+
+def limited(parameters, **changes):
+    """Other values of the section `retrain`."""
+    return parameters.model_copy(update={"retrain": parameters.retrain.model_copy(update=changes)})
 
 
 def test_late_labels_and_chargebacks_find_their_transaction(week, parameters):
@@ -25,16 +30,16 @@ def test_late_labels_and_chargebacks_find_their_transaction(week, parameters):
     unlabelled = first.assign(Class=np.nan)
     cleared = first.assign(Class=0.0)
     table = pd.concat([unlabelled, cleared, first], ignore_index=True)
-    window = labelled_window(table, parameters.data, limits(parameters))
+    window = labelled_window(table, parameters)
     pd.testing.assert_frame_equal(window.rows, week(0).sort_values("Time"), check_dtype=False)
-    assert labelled_window(unlabelled, parameters.data, limits(parameters)).rows.empty
+    assert labelled_window(unlabelled, parameters).rows.empty
 
 
 def test_unripe_and_old_rows_are_left_out(week, parameters):
     table = pd.concat([week(number) for number in range(4)], ignore_index=True)
     newest = table["Time"].max()
-    chosen = limits(parameters, label_delay_days=3.0, window_days=7.0)
-    window = labelled_window(table, parameters.data, chosen).rows
+    chosen = limited(parameters, label_delay_days=3.0, window_days=7.0)
+    window = labelled_window(table, chosen).rows
     assert window["Time"].max() <= newest - 3 * 86_400
     assert window["Time"].min() > newest - 10 * 86_400
     assert len(window) == pytest.approx(1000, rel=0.1)
@@ -52,10 +57,8 @@ def test_the_order_of_deliveries_does_not_matter(order):
     table = simulate_transactions(200, fraud_rate=0.1, seed=1).astype({"Class": "float64"})
     parts = [table[:100], table[50:], table.assign(Class=np.nan), table.assign(Class=0.0)[:20]]
     shuffled = pd.concat([parts[i] for i in order], ignore_index=True)
-    expected = labelled_window(pd.concat(parts), parameters.data, parameters.retrain).rows
-    pd.testing.assert_frame_equal(
-        labelled_window(shuffled, parameters.data, parameters.retrain).rows, expected
-    )
+    expected = labelled_window(pd.concat(parts), parameters).rows
+    pd.testing.assert_frame_equal(labelled_window(shuffled, parameters).rows, expected)
 
 
 @pytest.fixture
@@ -71,34 +74,66 @@ def said(parameters):
 
 
 def test_labels_of_people_bring_in_rows_that_no_delivery_has_labelled(week, parameters, said):
-    labelled, asked, others = week(0), week(1)[:3], week(1)[3:]
-    table = pd.concat([labelled, week(1).assign(Class=np.nan)], ignore_index=True)
+    """Half of the first week has no label; three of those rows were asked about."""
+    first, second = week(0), week(1)
+    is_open = np.arange(len(first)) % 2 == 1
+    asked = first[is_open][:3]
+    table = pd.concat([first.assign(Class=first["Class"].where(~is_open)), second])
     answers = said(asked, 1)
-    window = labelled_window(table, parameters.data, limits(parameters), answers)
+    window = labelled_window(table, parameters, answers)
     assert window.given == answers
-    is_open = window.rows["Class"].isna()
-    assert sorted(window.rows.loc[is_open, "Time"]) == sorted(asked["Time"])
-    assert (~is_open).sum() == len(labelled)
-    assert not window.rows["Time"].isin(others["Time"]).any()
+    brought = window.rows["Class"].isna()
+    assert sorted(window.rows.loc[brought, "Time"]) == sorted(asked["Time"])
+    assert (~brought).sum() == (~is_open).sum() + len(second)
 
 
-def test_labels_of_people_count_for_nothing_where_the_data_have_their_own(week, parameters, said):
-    table = week(0)
-    window = labelled_window(table, parameters.data, limits(parameters), said(table[:5], 1))
+def test_labels_of_people_about_rows_that_judge_wait(week, parameters, said, caplog):
+    caplog.set_level(logging.INFO, "pipeline")
+    table = pd.concat([week(0), week(1).assign(Class=np.nan)])
+    window = labelled_window(table, parameters, said(week(1)[:5], 1))
     assert not window.given
-    pd.testing.assert_frame_equal(
-        window.rows, labelled_window(table, parameters.data, limits(parameters)).rows
-    )
+    assert len(window.rows) == len(week(0))
+    assert "0 of 5 given labels train (0 frauds), 5 are of transactions too new" in caplog.text
+
+
+def test_where_deliveries_and_people_contradict_each_other_the_deliveries_count(
+    week, parameters, said, caplog
+):
+    table = week(0)
+    genuine = table[table["Class"] == 0][:5]
+    window = labelled_window(table, parameters, said(genuine, 1))
+    assert not window.given
+    pd.testing.assert_frame_equal(window.rows, labelled_window(table, parameters).rows)
+    assert "contradict each other about 5 transactions" in caplog.text
 
 
 def test_labels_of_people_do_not_reach_beyond_the_window(week, parameters, said):
     table = pd.concat([week(number) for number in range(3)], ignore_index=True)
     table["Class"] = table["Class"].where(np.arange(len(table)) % 2 == 0)
-    chosen = limits(parameters, label_delay_days=7.0, window_days=7.0)
+    chosen = limited(parameters, label_delay_days=7.0, window_days=7.0)
     answers = said(table[table["Class"].isna()].assign(Class=0), 0)
-    window = labelled_window(table, parameters.data, chosen, answers)
-    middle = table[table["Time"].between(*window.rows["Time"].iloc[[0, -1]])]
-    assert 400 < len(window.given) == middle["Class"].isna().sum() < 600
+    window = labelled_window(table, chosen, answers)
+    assert 100 < len(window.given) < 400
+    seconds = window.rows.loc[window.rows["Class"].isna(), "Time"]
+    assert seconds.between(table["Time"].min() + WEEK, table["Time"].max() - WEEK).all()
+    judging = window.rows["Class"].notna() & (window.rows["Time"] > seconds.max())
+    assert judging.sum() >= 0.39 * window.rows["Class"].notna().sum()
+
+
+def test_labels_of_people_find_transactions_with_categories_and_timestamps(parameters, week, said):
+    table = week(0).assign(kind=np.where(np.arange(1000) % 3, "online", "shop"))
+    table["Time"] = pd.Timestamp("2026-01-01") + pd.to_timedelta(table["Time"], unit="s")
+    is_asked = (np.arange(len(table)) % 2 == 1) & (table["Time"] < "2026-01-02")
+    window = labelled_window(
+        table.assign(Class=table["Class"].where(~is_asked)), parameters, said(table[is_asked], 0)
+    )
+    assert len(window.given) == is_asked.sum() > 20
+
+
+def test_columns_that_cannot_be_used_are_named(parameters, week, said):
+    table = week(0).assign(name=[f"customer {i}" for i in range(1000)])
+    with pytest.raises(InputError, match="name"):
+        labelled_window(table, parameters, said(week(0)[:5], 1))
 
 
 def test_a_new_label_is_a_new_challenge_and_the_same_again_is_none(state, parameters, week, said):
