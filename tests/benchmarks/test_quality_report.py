@@ -7,7 +7,7 @@ from benchmarks.quality.jobs import figures_version
 from benchmarks.quality.ledger import Ledger
 from benchmarks.quality.outcomes import Outcomes
 from benchmarks.quality.report import write_report
-from benchmarks.quality.studies import plan
+from benchmarks.quality.studies import CONFIRMING, plan
 from benchmarks.quality.tables import spread
 
 QUALITY = {"sgan": 3.0, "xgboost": 2.0}  # how far frauds score above genuine rows
@@ -32,7 +32,7 @@ def made_up_line(job, data, average_precision):
     return line
 
 
-def fill(ledger, jobs, data="data"):
+def fill(ledger, jobs, data="data", quality=lambda job: QUALITY.get(job.variant.name, 1.0)):
     done = set()
     for number, job in enumerate(jobs):
         if job.key(data) in done:  # an equal fit of another study
@@ -41,7 +41,7 @@ def fill(ledger, jobs, data="data"):
         fold = job.split.get("fold", 0)
         rng = np.random.default_rng(fold)
         y = np.repeat([1, 0], [20, N_ROWS - 20])
-        log_odds = QUALITY.get(job.variant.name, 1.0) * (2 * y - 1) + rng.normal(size=N_ROWS)
+        log_odds = quality(job) * (2 * y - 1) + rng.normal(size=N_ROWS)
         arrays = {
             "rows": np.arange(N_ROWS) + fold * N_ROWS,
             "y": y,
@@ -105,15 +105,31 @@ def test_the_best_generator_of_many_is_named_with_an_interval_for_their_number(
     jobs = [job for job in small_plan if job.study == "augmentation"]
     references = {"none", "class_weight"}
     compared = {(j.setting, j.variant.name) for j in jobs if j.variant.name not in references}
+    again = {name for setting, name in compared if setting == CONFIRMING}
     for better, met in (("gan", "yes"), ("none", r"\*\*no\*\*")):
         monkeypatch.setitem(QUALITY, better, 3.0)
         folder = tmp_path / better
         ledger = Ledger(folder / "quality.jsonl", folder / "scores")
         fill(ledger, jobs)
         targets = report(folder, small_plan, ledger).split("## Protocol")[0]
-        line = re.search(rf"augmentation: gain.*best of {len(compared)} comparisons: (.*)", targets)
+        n_first = len(compared) - len(again)
+        line = re.search(rf"augmentation: gain.*best of {n_first} comparisons: (.*)", targets)
         assert re.search(rf"Bonferroni\) \| {met} \|", line[1])
         assert line[1].startswith("GAN, ")
+        assert f"best of {len(again)} comparisons on rows that did not choose: VAE " in line[1]
+
+
+def test_a_gain_on_rows_that_did_not_choose_counts_by_itself(tmp_path, small_plan):
+    """Only the two that are tried again are ahead, and only there."""
+    jobs = [job for job in small_plan if job.study == "augmentation"]
+    ledger = Ledger(tmp_path / "quality.jsonl", tmp_path / "scores")
+    fill(ledger, jobs, quality=lambda job: 3.0 if is_generated_against_time(job) else 1.0)
+    targets = report(tmp_path, small_plan, ledger).split("## Protocol")[0]
+    assert re.search(r"augmentation: gain.*Bonferroni\) \| yes \|", targets)
+
+
+def is_generated_against_time(job):
+    return job.setting == CONFIRMING and job.variant.name != "none"
 
 
 def test_an_unfinished_target_says_how_much_is_done(tmp_path, small_plan):

@@ -81,10 +81,8 @@ def n_given_labels(folder, run_id):
     client = connect(tracking_uri(folder))
     experiment = client.get_run(run_id).info.experiment_id
     inside = client.search_runs([experiment], f"tags.`mlflow.parentRunId` = '{run_id}'")
-    (found,) = [
-        m["n_given_labels"] for run in inside if "n_given_labels" in (m := run.data.metrics)
-    ]
-    return found
+    (stage,) = [run for run in inside if run.data.tags["counterfoil.stage"] == "augment"]
+    return stage.data.metrics["n_given_labels"]
 
 
 def n_judged(folder, run_id):
