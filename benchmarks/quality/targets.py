@@ -168,7 +168,7 @@ def _augmentation(outcomes, bootstrap):
     best = [_best_gain(outcomes, settings, bootstrap) for settings in groups]
     texts = [
         f"best of {n} comparisons{where}: {title}: {interval(gain)}"
-        for (title, gain, n), where in zip(best, ("", " on rows that did not choose"), strict=True)
+        for (title, gain, n), where in zip(best, ("", " tried again on other rows"), strict=True)
         if gain is not None
     ]
     if not texts:

@@ -116,7 +116,7 @@ def test_the_best_generator_of_many_is_named_with_an_interval_for_their_number(
         line = re.search(rf"augmentation: gain.*best of {n_first} comparisons: (.*)", targets)
         assert re.search(rf"Bonferroni\) \| {met} \|", line[1])
         assert line[1].startswith("GAN, ")
-        assert f"best of {len(again)} comparisons on rows that did not choose: VAE " in line[1]
+        assert f"best of {len(again)} comparisons tried again on other rows: VAE " in line[1]
 
 
 def test_a_gain_on_rows_that_did_not_choose_counts_by_itself(tmp_path, small_plan):
