@@ -151,11 +151,11 @@ def spell(name: str) -> str:
 
 
 def spread(numbers: Sequence[float], digits: int = 3) -> str:
-    """Mean and standard deviation."""
+    """Mean and standard deviation; of one number there is none."""
     if not len(numbers):
         return MISSING
-    deviation = np.std(numbers, ddof=1) if len(numbers) > 1 else 0.0
-    return f"{np.mean(numbers):.{digits}f} ± {deviation:.{digits}f}"
+    mean = f"{np.mean(numbers):.{digits}f}"
+    return mean if len(numbers) == 1 else f"{mean} ± {np.std(numbers, ddof=1):.{digits}f}"
 
 
 def interval(one: Difference | None) -> str:

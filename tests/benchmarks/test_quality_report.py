@@ -164,3 +164,4 @@ def test_an_empty_results_file_gives_a_page_of_unmeasured_targets(tmp_path, smal
 
 def test_spread_is_the_sample_s():
     assert spread([0.1, 0.3]) == "0.200 ± 0.141"
+    assert spread([0.1]) == "0.100"
