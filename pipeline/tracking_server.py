@@ -124,10 +124,24 @@ def _make_database(uri: str) -> None:
     fresh = place.with_name(f".{place.name}.{os.getpid()}.new")
     try:
         MlflowClient(tracking_uri=f"sqlite:///{fresh}")
-        fresh.replace(place)
+        _put_if_absent(fresh, place)
     finally:
         for leftover in (fresh, *(Path(f"{fresh}{end}") for end in ("-journal", "-wal", "-shm"))):
             leftover.unlink(missing_ok=True)
+
+
+def _put_if_absent(fresh: Path, place: Path) -> None:
+    """Give a file its place, unless another process has put one there in the meantime.
+
+    That one may hold runs already; to replace it would lose them.
+    """
+    try:
+        os.link(fresh, place)
+    except FileExistsError:
+        return
+    except OSError:  # a file system without hard links: as near as one can get there
+        if not place.exists():
+            fresh.replace(place)
 
 
 def find_or_create_experiment(client: MlflowClient, name: str, uri: str, root: Path) -> str:

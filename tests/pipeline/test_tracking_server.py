@@ -13,7 +13,13 @@ from pipeline import tracking_server
 from pipeline.errors import CounterfoilError, InputError
 from pipeline.tracking_model import download_model
 from pipeline.tracking_registry import Registry
-from pipeline.tracking_server import connect, mlflow_errors, tracking_uri, wait_out_restarts
+from pipeline.tracking_server import (
+    _make_database,
+    connect,
+    mlflow_errors,
+    tracking_uri,
+    wait_out_restarts,
+)
 
 
 @pytest.fixture
@@ -118,6 +124,19 @@ def test_patience_is_a_minute_unless_set(monkeypatch):
 def test_errors_of_files_have_no_status():
     with pytest.raises(CounterfoilError, match="No space left"), mlflow_errors("http://host"):
         raise OSError(28, "No space left on device")
+
+
+def test_a_database_that_another_process_made_meanwhile_is_kept(tmp_path, monkeypatch):
+    place = tmp_path / "mlflow.db"
+
+    def client(tracking_uri):
+        Path(tracking_uri.removeprefix("sqlite:///")).write_bytes(b"ours")
+        place.write_bytes(b"theirs, with runs")
+
+    monkeypatch.setattr("mlflow.MlflowClient", client)
+    _make_database(f"sqlite:///{place}")
+    assert place.read_bytes() == b"theirs, with runs"
+    assert list(tmp_path.iterdir()) == [place]
 
 
 @pytest.mark.slow
