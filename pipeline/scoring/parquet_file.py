@@ -14,6 +14,7 @@ from pipeline.tables import check_names
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    from pyarrow import parquet
 
     from features.schema import TransactionSchema
 
@@ -35,12 +36,10 @@ class ParquetTable:
     """
 
     def __init__(self, path: Path) -> None:
-        from pyarrow import parquet
-
         self.path = path
-        with _parquet_errors(path):
-            self._file = parquet.ParquetFile(path, buffer_size=_BUFFER_BYTES, pre_buffer=False)
-            self._schema = self._file.schema_arrow
+        # Opened again for its chunks: a folder may have more files than a process may hold open.
+        with self._open() as file:
+            self._schema = file.schema_arrow
         left_out = _unnamed_index(self._schema)
         self.names = [name for name in self._schema.names if name not in left_out]
         check_names(path, self.names)
@@ -49,19 +48,32 @@ class ParquetTable:
         """Yield the transactions; keys keep their types."""
         keys = [name for name in self.names if name not in schema.inputs]
         inputs = [name for name in self.names if name in schema.inputs]
-        size, n_all = self.path.stat().st_size, self._file.metadata.num_rows
+        size = self.path.stat().st_size
         first_row = 1
-        batches = self._file.iter_batches(n_rows)
-        while (table := self._next(batches)) is not None:
-            last_row = first_row + len(table) - 1
-            yield Chunk(
-                path=self.path,
-                first_row=first_row,
-                inputs=table.select(inputs).to_pandas(ignore_metadata=True),
-                keys=table.select(keys),
-                n_bytes=size * last_row // n_all,
-            )
-            first_row = last_row + 1
+        with self._open() as file:
+            if file.schema_arrow != self._schema:
+                raise InputError(f"{self.path} was changed meanwhile: its columns are others now")
+            n_all = file.metadata.num_rows
+            batches = file.iter_batches(n_rows)
+            while (table := self._next(batches)) is not None:
+                last_row = first_row + len(table) - 1
+                yield Chunk(
+                    path=self.path,
+                    first_row=first_row,
+                    inputs=table.select(inputs).to_pandas(ignore_metadata=True),
+                    keys=table.select(keys),
+                    n_bytes=size * last_row // n_all,
+                )
+                first_row = last_row + 1
+
+    @contextmanager
+    def _open(self) -> Iterator[parquet.ParquetFile]:
+        from pyarrow import parquet
+
+        with _parquet_errors(self.path):
+            file = parquet.ParquetFile(self.path, buffer_size=_BUFFER_BYTES, pre_buffer=False)
+        with file:
+            yield file
 
     def _next(self, batches: Iterator[pa.RecordBatch]) -> pa.Table | None:
         import pyarrow as pa

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -170,6 +171,15 @@ def test_a_folder_is_scored_file_after_file(packaged, table, tmp_path, small_chu
     types = {field.name: str(field.type) for field in pq.read_schema(tmp_path / "out.parquet")}
     assert types["shop"] == "string", "text in one file is text in all"
     assert types["Time"] == "double"
+
+
+def test_files_that_wait_for_their_turn_are_not_held_open(table, tmp_path):
+    for number in range(3):
+        write(table[:10], tmp_path / f"{number}.parquet")
+    files = chunks.open_tables(tmp_path)
+    held = {Path(file.path).parent for file in psutil.Process().open_files()}
+    assert len(files) == 3
+    assert tmp_path not in held
 
 
 def test_rows_of_a_folder_without_keys_are_named_by_file_and_row(packaged, tmp_path, small_chunks):
