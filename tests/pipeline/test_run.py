@@ -201,6 +201,11 @@ def test_every_stage_runs_without_dvc_or_git(project, run_here, tmp_path):
     assert not project.path("artifacts").exists()
     with pytest.raises(UsageError, match="needs the output of ingest"):
         run_here(from_stage="sgan", use_dvc=False, workdir=tmp_path / "empty")
+    # What a later stage needs is missed before anything runs.
+    run_here("vae", use_dvc=False, workdir=tmp_path / "some")
+    with pytest.raises(UsageError, match="needs the output of autoencoder"):
+        run_here(from_stage="vae", use_dvc=False, workdir=tmp_path / "some")
+    assert project.ran() == []
 
 
 def test_missing_git_or_graph_is_explained(project, run_here):
