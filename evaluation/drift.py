@@ -7,7 +7,8 @@ from scipy.optimize import brentq
 from scipy.special import chndtr, ndtri
 
 N_BINS = 10
-SMALLEST_BIN = 0.05  # of a column known by its quantiles
+SMALLEST_BIN = 0.05  # between two cuts, of a column known by its quantiles
+OFTEN = 1 / N_BINS  # a value that holds as much of a column is a bin of its own
 MANY_STEPS = 1e4  # of an index in units of chance; from there on its root is as good as normal
 SMALLEST_SHARE = 1e-4  # an empty bin counts as this much, which keeps the index finite
 
@@ -40,7 +41,7 @@ def population_stability_index(expected, actual):
 def psi_of_quantiles(expected, actual):
     """Index of two columns that are known by their quantiles.
 
-    Bins are the deciles of `expected`, those that coincide taken as one.
+    Bins are those of `counts_beside_quantiles`.
 
     Parameters
     ----------
@@ -52,8 +53,7 @@ def psi_of_quantiles(expected, actual):
     float, at least 0
     """
     expected, actual = (np.asarray(q, dtype=np.float64) for q in (expected, actual))
-    levels = np.linspace(0, 1, len(expected))
-    edges = np.unique(np.interp(np.linspace(0, 1, N_BINS + 1)[1:-1], levels, expected))
+    edges = _edges_of_quantiles(expected)
     return population_stability_index(*(_between(q, edges) for q in (expected, actual)))
 
 
@@ -133,8 +133,9 @@ def index_of_counts(expected, actual, *, n_expected=None, level=0.95):
 def counts_beside_quantiles(quantiles, values):
     """Shares of a column known by its quantiles, and counts of new values, by the same bins.
 
-    Bins are the deciles of the column, those that coincide taken as one, and so are those of less
-    than 5 %: beside a value that is repeated often, quantiles know shares to one step only.
+    A value that holds a tenth of the column or more is a bin of its own; the deciles part the
+    rest, those that coincide or leave less than 5 % between them taken as one: beside a value
+    that is repeated often, quantiles know shares to one step only.
 
     Parameters
     ----------
@@ -148,15 +149,15 @@ def counts_beside_quantiles(quantiles, values):
         Shares and counts. An edge belongs to the bin below it.
     """
     quantiles, values = (np.asarray(a, dtype=np.float64) for a in (quantiles, values))
-    levels = np.linspace(0, 1, len(quantiles))
-    edges = np.unique(np.interp(np.linspace(0, 1, N_BINS + 1)[1:-1], levels, quantiles))
-    edges = _worth_a_bin(edges, np.cumsum(_between(quantiles, edges)))
+    edges = _edges_of_quantiles(quantiles)
     places = np.searchsorted(edges, values, "left")
     return _between(quantiles, edges), np.bincount(places, minlength=len(edges) + 1)
 
 
 def counts_beside_samples(expected, actual, weight=None):
     """Weights of two samples by the deciles of the first.
+
+    A value that holds a tenth of the first or more is a bin of its own.
 
     Parameters
     ----------
@@ -176,6 +177,9 @@ def counts_beside_samples(expected, actual, weight=None):
         edges = np.unique(np.quantile(expected, steps))
     else:
         edges = np.unique(np.quantile(expected, steps, weights=weight, method="inverted_cdf"))
+    # Whatever holds more than that has a decile in it.
+    often = edges[[np.average(expected == edge, weights=weight) >= OFTEN for edge in edges]]
+    edges = np.unique(np.concatenate([edges, np.nextafter(often, np.inf)]))
     return tuple(
         np.bincount(np.searchsorted(edges, values, "right"), of, minlength=len(edges) + 1)
         for values, of in ((expected, weight), (actual, None))
@@ -204,23 +208,40 @@ def _noncentrality(found, degrees, tail):
     return float(brentq(lambda nc: chndtr(found, degrees, nc) - tail, 0.0, highest))
 
 
-def _worth_a_bin(edges, up_to):
-    """Edges that leave at least `SMALLEST_BIN` to either side, and between two of them."""
-    kept, last = [], 0.0
-    for edge, reached in zip(edges, up_to, strict=False):
-        if min(reached - last, 1 - reached) >= SMALLEST_BIN:
-            kept.append(edge)
-            last = reached
-    return np.array(kept)
+def _edges_of_quantiles(quantiles):
+    """Edges of the bins of a column known by its quantiles; an edge belongs to the bin below it."""
+    values, repeats = np.unique(quantiles, return_counts=True)
+    cuts = np.empty(0)
+    for often in values[(repeats - 1) / (len(quantiles) - 1) >= OFTEN]:
+        below = np.nextafter(often, -np.inf)
+        # Between two such values quantiles may rise by a step or two where no row is.
+        is_apart = np.diff(_reached(quantiles, np.append(cuts[-1:], below))) >= SMALLEST_BIN
+        cuts = np.append(cuts, [below, often] if is_apart.all() else often)
+    steps = np.linspace(0, 1, N_BINS + 1)[1:-1]
+    deciles = np.interp(steps, np.linspace(0, 1, len(quantiles)), quantiles)
+    for edge in np.setdiff1d(deciles, cuts):
+        levels = np.concatenate([[0.0], _reached(quantiles, cuts), [1.0]])
+        if np.abs(levels - _reached(quantiles, edge)).min() >= SMALLEST_BIN:
+            cuts = np.sort(np.append(cuts, edge))
+    return cuts
 
 
 def _between(quantiles, edges):
     """Share of a column between neighbouring edges, from its quantiles."""
-    levels = np.linspace(0, 1, len(quantiles))
-    # A repeated value has all its weight below the next one.
-    values, last = np.unique(quantiles[::-1], return_index=True)
-    reached = np.interp(edges, values, levels[::-1][last], left=0.0, right=1.0)
-    return np.diff(np.concatenate([[0.0], reached, [1.0]]))
+    return np.diff(np.concatenate([[0.0], _reached(quantiles, edges), [1.0]]))
+
+
+def _reached(quantiles, values):
+    """Share of a column up to and with each value, from its quantiles.
+
+    Between two quantiles it rises in a straight line; at one that is repeated it jumps.
+    """
+    n_passed = np.searchsorted(quantiles, values, "right")
+    below = quantiles[np.maximum(n_passed - 1, 0)]
+    above = quantiles[np.minimum(n_passed, len(quantiles) - 1)]
+    way = np.divide(values - below, above - below, where=above > below,
+                    out=np.zeros(np.shape(values)))  # fmt: skip
+    return np.clip((n_passed - 1 + way) / (len(quantiles) - 1), 0.0, 1.0)
 
 
 def _shares(bins):

@@ -101,6 +101,34 @@ def test_ties_on_an_edge_fall_into_the_same_bin_on_both_sides(top):
     assert population_stability_index(shares, counts) < 0.005
 
 
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (np.arange(1000) < 50, np.ones(200)),  # a flag that was rare
+        (np.arange(1000) < 20, np.ones(200)),
+        (np.arange(1000) < 950, np.zeros(200)),  # one that was usual
+        (np.maximum(np.arange(1000) - 920, 0), np.arange(1, 200)),  # amounts, 92 % of them 0
+        (np.full(1000, 3.5), np.full(200, 7.0)),
+        (np.full(1000, 3.5), np.full(200, -7.0)),
+        (np.repeat([0, 1, 2], [300, 400, 300]), np.ones(200)),
+        (np.append(np.linspace(-1, 1, 800), np.zeros(200)), np.linspace(-1, 1, 200)),
+    ],
+)
+def test_a_value_that_is_repeated_often_is_a_bin_of_its_own(old, new):
+    old, new = np.asarray(old, dtype=float), np.asarray(new, dtype=float)
+    quantiles = np.quantile(old, LEVELS)
+    indices = (
+        psi_of_samples(old, new),
+        psi_of_quantiles(quantiles, np.quantile(new, LEVELS)),
+        population_stability_index(*counts_beside_quantiles(quantiles, new)),
+        population_stability_index(*counts_beside_samples(old, new, np.ones(len(old)))),
+    )
+    assert min(indices) > 0.25, indices
+    assert psi_of_samples(old, old[::2]) < 0.01
+    assert psi_of_quantiles(quantiles, np.quantile(old[::2], LEVELS)) < 0.02
+    assert population_stability_index(*counts_beside_quantiles(quantiles, old)) < 0.02
+
+
 def test_weighted_rows_stand_for_their_transactions():
     old, new = np.arange(100.0), np.arange(100.0)
     weight = np.where(old < 50, 9.0, 1.0)
