@@ -15,7 +15,7 @@ from pipeline.commands.labelling import label
 from pipeline.commands.latent import latent
 from pipeline.commands.logging_options import OUR_PACKAGES
 from pipeline.commands.monitoring import monitor
-from pipeline.commands.retraining import history, promote, retrain, rollback
+from pipeline.commands.retraining import history, promote, retrain, rollback, withdraw
 from pipeline.commands.running import run, simulate, stage
 from pipeline.commands.scoring import approve, card, score, threshold
 from pipeline.errors import CounterfoilError
@@ -50,7 +50,7 @@ def cli() -> None:
 
 for command in (
     run, stage, simulate, score, compare, monitor, latent, label, threshold, card, approve,
-    retrain, history, promote, rollback,
+    retrain, history, promote, rollback, withdraw,
 ):  # fmt: skip
     cli.add_command(command)
 

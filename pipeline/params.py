@@ -255,7 +255,9 @@ class RetrainParams(Section):
     label_delay_days: NonNegative
     max_psi: Positive
     max_fraud_rate_ratio: Annotated[float, Field(ge=1, allow_inf_nan=False)]
+    max_days_ahead: Positive | None
     min_label_agreement: Share
+    min_frauds: Annotated[int, Field(ge=1)]
     margin: Annotated[float, Field(ge=-1, le=1)]
     confidence: Annotated[float, Field(gt=0.5, lt=1)]
     max_f1_loss: Share

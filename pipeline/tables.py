@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,8 +18,15 @@ SUFFIXES = (".csv", ".parquet")
 _TAIL_BYTES = 65_536  # enough for the last row of any table
 
 
-def read_table(path: Path) -> pd.DataFrame:
+def read_table(path: Path, as_text: Collection[str] = ()) -> pd.DataFrame:
     """Read one CSV (comma, UTF-8, a header) or Parquet file with all its columns.
+
+    Parameters
+    ----------
+    path : Path
+    as_text : collection of str, default=()
+        Columns of a CSV file that are taken as they are written, so that 01 and 1 differ, where
+        the file alone would make them numbers.
 
     Raises
     ------
@@ -31,7 +38,7 @@ def read_table(path: Path) -> pd.DataFrame:
             raise InputError(f"{path} is empty (0 bytes); check the export that made it")
         if path.suffix.lower() == ".parquet":
             return _read_parquet(path)
-        return _read_csv(path)
+        return _read_csv(path, as_text)
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror or error}") from error
 
@@ -74,7 +81,7 @@ def _read_parquet(path: Path) -> pd.DataFrame:
     return frame.reset_index(drop=frame.index.names == [None])
 
 
-def _read_csv(path: Path) -> pd.DataFrame:
+def _read_csv(path: Path, as_text: Collection[str]) -> pd.DataFrame:
     import pandas as pd
 
     header = read_csv_header(path)
@@ -83,6 +90,7 @@ def _read_csv(path: Path) -> pd.DataFrame:
         return pd.read_csv(
             path,
             encoding="utf-8-sig",
+            dtype={name: str for name in as_text if name in header},
             **exact_numbers(),
             index_col=False,
             low_memory=False,

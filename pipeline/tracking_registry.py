@@ -45,13 +45,14 @@ class Registry:
         return None if version is None else str(version)
 
     def register(self, run_id: str, challenge: str, tags: Mapping[str, str]) -> str:
-        """Register the model of a run and return its version; once for each challenge."""
+        """Register the model of a run and return its version; once for a challenge and a run."""
         # MLflow looks the model up at the server that is set for the whole process.
         with global_tracking_uri(self.uri), mlflow_errors(self.uri):
             if self._registered() is None:
                 self._client.create_registered_model(self.name)
             for version in self._versions():
-                if version.tags.get(CHALLENGE_TAG) == challenge:
+                # Trained anew after its folder was lost, it is another model.
+                if version.tags.get(CHALLENGE_TAG) == challenge and version.run_id == run_id:
                     return str(version.version)
             run = self._client.get_run(run_id)
             models = self._client.search_logged_models(

@@ -77,6 +77,26 @@ def rollback(reason: str, by: str | None, state: Path) -> None:
     click.echo(_moved(entry))
 
 
+@click.command(short_help="Take a delivery back that should not have been learnt from.")
+@click.argument("file")
+@click.option("--reason", required=True, metavar="TEXT", help="Kept beside the delivery.")
+@click.option("--by", metavar="NAME", help="Who decided.  [default: this user]")
+@state_option
+@logging_options
+def withdraw(file: str, reason: str, by: str | None, state: Path) -> None:
+    """Take a delivery back: FILE as it was delivered, or the beginning of its SHA-256.
+
+    The next retraining does without its rows; the champion stays until then.
+    """
+    from pipeline.retraining.deliveries import withdraw as withdraw_delivery
+    from pipeline.retraining.state import State
+
+    folder = State(state.resolve())
+    with folder.alone():
+        sha256 = withdraw_delivery(file, folder, reason=reason, by=by)
+    click.echo(f"withdrawn: {sha256[:12]}; the next `counterfoil retrain` does without it")
+
+
 @click.command(short_help="Show all promotions and rollbacks, and check their seals.")
 @state_option
 @logging_options

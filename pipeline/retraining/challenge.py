@@ -19,7 +19,7 @@ from pipeline.model_names import packaged_model
 from pipeline.params import Params, check_params
 from pipeline.params_file import merge_overrides
 from pipeline.retraining.gates import Gate, Rows, own_gates, paired_gates
-from pipeline.retraining.given_labels import labels_sha256
+from pipeline.retraining.given_labels import keys_of, labels_sha256
 from pipeline.retraining.state import State
 from pipeline.retraining.window import Window
 from pipeline.session import Session
@@ -147,44 +147,43 @@ def judge(
 ) -> tuple[list[Gate], dict[str, Any]]:
     """Return the gates, and facts about the rows they were judged on.
 
-    Both models are judged on the challenger's test rows, the newest labelled ones, without those
-    that the champion was trained on.
+    The challenger alone is judged on its test rows, the newest labelled ones; beside the champion
+    on those of them that the champion was not trained on.
     """
     evidence = read_evidence(trained.model)
     rows = evidence.part("test")
     threshold = float(read_manifest(trained.model)["threshold"]["value"])
-    champion = None
-    champion_threshold = threshold
+    alone = Rows(
+        rows["label"].to_numpy(), rows["score"].to_numpy(), None, (threshold, threshold),
+        evidence.prevalence,
+    )  # fmt: skip
+    gates = own_gates(alone, evidence.run["metrics"], evidence.run["fidelity"], params.retrain)
     if champion_uri is not None:
         with packaged_model(champion_uri, home) as folder:
             rows = _unseen(rows, folder)
-            champion, champion_threshold = _scores(folder, trained, rows)
-    judged = Rows(
-        rows["label"].to_numpy(),
-        rows["score"].to_numpy(),
-        champion,
-        (threshold, champion_threshold),
-        evidence.prevalence,
-    )
-    gates = own_gates(judged, evidence.run["metrics"], evidence.run["fidelity"], params.retrain)
-    gates += paired_gates(judged, params.retrain, seed=params.evaluate.seed)
-    return gates, {
-        "n_rows": len(rows),
-        "n_frauds": int(judged.label.sum()),
-        "from_seconds": float(rows["time"].min()),
-        "to_seconds": float(rows["time"].max()),
-    }
+            champion, champion_threshold = _scores(folder, trained, rows, params)
+        both = Rows(
+            rows["label"].to_numpy(), rows["score"].to_numpy(), champion,
+            (threshold, champion_threshold), evidence.prevalence,
+        )  # fmt: skip
+        gates += paired_gates(both, params.retrain, seed=params.evaluate.seed)
+    facts: dict[str, Any] = {"n_rows": len(rows), "n_frauds": int(rows["label"].sum())}
+    if len(rows):
+        facts |= {
+            "from_seconds": float(rows["time"].min()),
+            "to_seconds": float(rows["time"].max()),
+        }
+    return gates, facts
 
 
-def report(trained: Trained, champion_uri: str, home: Path) -> str:
+def report(trained: Trained, champion_uri: str, params: Params, home: Path) -> str:
     """Return the page that compares the champion with the challenger on the newest rows."""
     from pipeline.compare import CompareRequest, compare
 
     folder = trained.model.parents[2]
     table, page = folder / "newest.parquet", folder / "compare.html"
-    artifacts = Artifacts(folder / "artifacts")
     rows = read_evidence(trained.model).part("test")
-    artifacts.transactions().iloc[rows["row_id"].to_numpy()].to_parquet(table, index=False)
+    _as_delivered(trained, rows, params).to_parquet(table, index=False)
     compare(CompareRequest((champion_uri, str(trained.model)), on=table, html=page), home)
     return page.read_text(encoding="utf-8")
 
@@ -198,21 +197,43 @@ def _unseen(rows: pd.DataFrame, champion: Path) -> pd.DataFrame:
             "judged on now, which flatters it"
         )
         return rows
-    newer = rows[rows["time"] >= theirs.part("validation")["time"].min()]
-    both = set(newer["label"]) == {0, 1}
-    if not both:
-        logger.warning("too few rows are newer than the champion's training; all are judged")
-    return newer.reset_index(drop=True) if both else rows
+    newer = rows["time"] >= theirs.part("validation")["time"].min()
+    return rows[newer].reset_index(drop=True)
 
 
-def _scores(folder: Path, trained: Trained, rows: pd.DataFrame) -> tuple[np.ndarray, float]:
+def _scores(
+    folder: Path, trained: Trained, rows: pd.DataFrame, params: Params
+) -> tuple[np.ndarray, float]:
+    """Return the scores of a model for rows of the challenger, and its threshold."""
+    import numpy as np
+
     from pipeline.score import open_model
 
     model = open_model(str(folder), folder)
-    artifacts = Artifacts(trained.model.parents[1])
-    table = artifacts.transactions(list(model.schema.inputs)).iloc[rows["row_id"].to_numpy()]
-    scores: np.ndarray = model.predict(table)["score"].to_numpy()
+    if rows.empty:
+        return np.empty(0), model.threshold
+    scores: np.ndarray = model.predict(_as_delivered(trained, rows, params))["score"].to_numpy()
     return scores, model.threshold
+
+
+def _as_delivered(trained: Trained, rows: pd.DataFrame, params: Params) -> pd.DataFrame:
+    """Return rows of the challenger with every column that was delivered.
+
+    Its own table lacks the columns that it leaves out, which the champion may need.
+    """
+    import pandas as pd
+
+    window = pd.read_parquet(trained.model.parents[2] / WINDOW)
+    checked = Artifacts(trained.model.parents[1]).transactions()
+    ingested = params.data.model_copy(update={"ignored": ()})  # `ingest` has dropped those
+    sought = keys_of(checked.iloc[rows["row_id"].to_numpy()], ingested)
+    delivered = pd.Index(keys_of(window, params.data))
+    # Rows that differ in unused columns alone are one transaction to the challenger.
+    first = (~delivered.duplicated()).nonzero()[0]
+    found = delivered[first].get_indexer(sought)
+    if (found < 0).any():
+        raise CounterfoilError(f"{(found < 0).sum()} rows of the challenger are not in its window")
+    return window.iloc[first[found]]
 
 
 def _for_window(window: Window, content: Mapping[str, Any]) -> dict[str, Any]:

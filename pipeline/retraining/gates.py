@@ -120,10 +120,18 @@ def paired_gates(rows: Rows, limits: RetrainParams, *, seed: int) -> list[Gate]:
 
     Average precision: the difference must be at least `margin` with probability `confidence`
     (one-sided paired bootstrap). F1 at the own thresholds, and recall at as many alerts as the
-    champion raises: the loss as measured must not exceed its limit.
+    champion raises: the loss as measured must not exceed its limit. With fewer frauds than
+    `min_frauds` nothing else is compared: a few can be caught by luck.
     """
     if rows.champion is None:
         return []
+    n_frauds = int(rows.label.sum())
+    enough = Gate(
+        "frauds", n_frauds >= limits.min_frauds, n_frauds, limits.min_frauds,
+        f"{n_frauds} frauds to compare champion and challenger by, at least {limits.min_frauds}",
+    )  # fmt: skip
+    if not enough.passed:
+        return [enough]
     weight = prevalence_weights(rows.label, rows.prevalence)
     alerts = float(weight[rows.champion >= rows.thresholds[1]].sum())
     compared = compare_models(
@@ -155,6 +163,7 @@ def paired_gates(rows: Rows, limits: RetrainParams, *, seed: int) -> list[Gate]:
              f"{caught.estimate[1]:.0f} frauds caught against {caught.estimate[0]:.0f} at the "
              f"champion's number of alerts, a loss of at most {limits.max_recall_loss:g} in "
              "recall"),
+        enough,
     ]  # fmt: skip
 
 

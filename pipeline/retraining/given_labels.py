@@ -52,7 +52,7 @@ def labelled_by_people(
     """
     import numpy as np
 
-    keys = _keys(rows, data)
+    keys = keys_of(rows, data)
     said = np.array([given[key].label if key in given else -1 for key in keys])
     is_open = rows[data.label].isna().to_numpy()
     is_used = (said >= 0) & is_open & may_train
@@ -81,8 +81,21 @@ def labels_sha256(given: Mapping[str, GivenLabel]) -> str:
     return hashlib.sha256(content.encode()).hexdigest()
 
 
-def _keys(rows: pd.DataFrame, data: DataParams) -> np.ndarray:
-    """Key of each row, as `counterfoil label suggest` made it."""
+def keys_of(rows: pd.DataFrame, data: DataParams) -> np.ndarray:
+    """Key of each row, as `counterfoil label suggest` made it.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        As delivered; the label may be missing.
+    data : DataParams
+        Names the columns.
+
+    Raises
+    ------
+    InputError
+        If the columns cannot be used.
+    """
     from features.row_checks import check_rows
     from features.schema import SchemaError, resolve_schema
     from features.transaction_keys import transaction_keys

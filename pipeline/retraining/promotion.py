@@ -45,8 +45,9 @@ def promote(
     Raises
     ------
     InputError
-        If there is no such version, or it is the champion already.
+        If there is no such version, it is the champion already, or the history was tampered with.
     """
+    _verified_head(registry, state)
     registry.require(version)
     former = registry.champion()
     if version == former:
@@ -62,9 +63,9 @@ def roll_back(registry: Registry, state: State, *, reason: str, by: str | None =
     Raises
     ------
     InputError
-        If the history names no former champion.
+        If the history names no former champion, or was tampered with.
     """
-    former = former_champion(read_history(state.history))
+    former = former_champion(_verified_head(registry, state))
     if former is None:
         raise InputError(
             f"{registry.name} has no former champion: its history holds no promotion that "
@@ -76,9 +77,28 @@ def roll_back(registry: Registry, state: State, *, reason: str, by: str | None =
 
 
 def recover(registry: Registry, state: State) -> Entry | None:
-    """Finish a promotion that was interrupted, and return its entry."""
+    """Finish a promotion that was interrupted, and return its entry.
+
+    Raises
+    ------
+    InputError
+        If the journal does not continue the history that the registry knows.
+    """
     journal = state.read_journal()
-    return None if journal is None else _finish(registry, state, journal)
+    if journal is None:
+        return None
+    entries, kept = read_history(state.history), registry.head()
+    after = journal.get("after_sha256")
+    is_written = bool(entries) and entries[-1]["previous_sha256"] == after
+    # An interrupted promotion has written its entry or not, and told the registry or not.
+    heads = {after, head(entries)} if is_written else {after}
+    if head(entries) not in heads or (kept is not None and kept not in heads):
+        raise InputError(
+            f"{state.journal} does not continue the history: {state.history} or the journal is "
+            "another file; restore both from a backup, or delete the journal if the promotion in "
+            "it is not wanted"
+        )
+    return _finish(registry, state, journal)
 
 
 def verified_history(registry: Registry, state: State) -> list[Entry]:
@@ -89,13 +109,8 @@ def verified_history(registry: Registry, state: State) -> list[Entry]:
     InputError
         If it was changed or shortened, or the alias was moved past it.
     """
-    entries = read_history(state.history)
-    kept, present = registry.head(), registry.champion()
-    if kept is not None and kept != head(entries):
-        raise InputError(
-            f"{state.history} does not end where the registry says ({kept[:12]}...): entries were "
-            "cut off or the file is another one; restore it from a backup"
-        )
+    entries = _verified_head(registry, state)
+    present = registry.champion()
     last = entries[-1]["version"] if entries else None
     if present != last:
         raise InputError(
@@ -114,6 +129,18 @@ def former_champion(entries: list[Entry]) -> str | None:
         else:
             stack.append(str(entry["version"]))
     return stack[-2] if len(stack) > 1 else None
+
+
+def _verified_head(registry: Registry, state: State) -> list[Entry]:
+    """Return the history if every seal holds and it ends where the registry says."""
+    entries = read_history(state.history)
+    kept = registry.head()
+    if kept is not None and kept != head(entries):
+        raise InputError(
+            f"{state.history} does not end where the registry says ({kept[:12]}...): entries were "
+            "cut off or the file is another one; restore it from a backup"
+        )
+    return entries
 
 
 def _move(

@@ -22,9 +22,11 @@ from pipeline.retraining.challenge import (
     report,
     train,
 )
+from pipeline.retraining.deliveries import all_deliveries
 from pipeline.retraining.gates import failed
 from pipeline.retraining.given_labels import labels_sha256
-from pipeline.retraining.intake import Intake, all_deliveries, take_in
+from pipeline.retraining.history import read_history
+from pipeline.retraining.intake import Intake, remember, take_in
 from pipeline.retraining.labels import LabelCheck
 from pipeline.retraining.promotion import promote, recover, verified_history
 from pipeline.retraining.state import State
@@ -133,6 +135,7 @@ def retrain(request: RetrainRequest) -> Report:
         result = _decide(intake, content, params, registry, state, home)
         if result.outcome != NOTHING_NEW:
             _record(result, registry, params, state, home)
+        remember(intake, state)
     return result
 
 
@@ -151,12 +154,9 @@ def _decide(
         named = "; ".join(f"{name}: {reason}" for name, reason in intake.refused.items())
         return Report(DATA_REFUSED, f"data refused: {named}", facts)
     given = read_given_labels(home / params.augment.labels)
-    try:
-        window = _window(state, params, given)
-    except InputError as error:
-        return Report(DATA_REFUSED, f"the window cannot be used: {error}", facts)
-    if isinstance(window, str):
-        return Report(NOTHING_NEW, window, facts)
+    window = _window(state, params, given, facts)
+    if isinstance(window, Report):
+        return window
     decided = [one["challenge"] for one in state.outcomes() if "challenge" in one]
     key = next_challenge(challenge_key(state, params, window.given), decided)
     if key is None:
@@ -174,20 +174,27 @@ def _decide(
     return _challenge(trained, key, facts, params, registry, state, home)
 
 
-def _window(state: State, params: Params, given: Mapping[str, GivenLabel]) -> Window | str:
-    """Return the rows to learn from, or why there is nothing to learn yet."""
+def _window(
+    state: State, params: Params, given: Mapping[str, GivenLabel], facts: dict[str, Any]
+) -> Window | Report:
+    """Return the rows to learn from, or how the call ends without them."""
     table = all_deliveries(state)
     if table is None:
-        return "no delivery holds a row"
-    if params.data.label not in table:
-        return "no delivery holds a label yet"
-    window = labelled_window(table, params, given)
+        return Report(NOTHING_NEW, "no delivery holds a row", facts)
+    try:
+        window = labelled_window(table, params, given)
+    except InputError as error:
+        return Report(DATA_REFUSED, f"the window cannot be used: {error}", facts)
     label = window.rows[params.data.label]
     if (label == 1).any():
         return window
-    # The first weeks of a business whose labels come late: nobody need look.
-    ripe = f"{label.notna().sum()} of {len(table)} rows in the window have a label that is ripe"
-    return f"no fraud to learn from yet: {ripe}"
+    reason = (
+        f"no fraud to learn from: {label.notna().sum()} of {len(table)} rows have a label that "
+        "is ripe and in the window"
+    )
+    # In the first weeks of a business whose labels come late nobody need look; later frauds have
+    # gone missing.
+    return Report(NOTHING_NEW if facts["champion"] is None else DATA_REFUSED, reason, facts)
 
 
 def _challenge(
@@ -200,8 +207,11 @@ def _challenge(
     )
     registry.point(CHALLENGER, version)
     facts |= {"challenger": version, "run_id": trained.run_id, "data_sha256": trained.data_sha256}
-    if champion == version:  # an interrupted call had promoted it already
-        return Report(PROMOTED, f"version {version} is the champion", facts)
+    if any(entry.get("challenge") == key for entry in read_history(state.history)):
+        # An interrupted call had promoted it; what a person has decided since stands.
+        now = "it" if champion == version else f"version {champion}"
+        reason = f"version {version} had been promoted already; {now} is the champion"
+        return Report(PROMOTED, reason, facts)
     uri = None if champion is None else registry.model_uri(champion)
     gates, rows = judge(trained, uri, params, home)
     facts |= {"gates": [gate.to_dict() for gate in gates], "judged_on": rows}
@@ -234,17 +244,20 @@ def _record(result: Report, registry: Registry, params: Params, state: State, ho
            if facts.get(name) is not None},
     }  # fmt: skip
     folder = state.work(facts["challenge"]) if "challenge" in facts else None
-    page = _page(result, registry, folder, home)
+    page = _page(result, registry, folder, params, home)
     at = datetime.now(UTC).isoformat(timespec="seconds")
     facts["retrain_run_id"] = registry.log_outcome(
         experiment, f"retrain {result.outcome}", tags, {**facts, "reason": result.reason}, page
     )
     kept = {**facts, "outcome": result.outcome, "reason": result.reason, "at": at}
     state.add_outcome(kept)
-    shutil.rmtree(state.folder / "work", ignore_errors=True)
+    if folder is not None:  # the challenge is decided; one that was interrupted goes on
+        shutil.rmtree(folder.parent, ignore_errors=True)
 
 
-def _page(result: Report, registry: Registry, folder: Path | None, home: Path) -> str | None:
+def _page(
+    result: Report, registry: Registry, folder: Path | None, params: Params, home: Path
+) -> str | None:
     """Return the report that compares champion and challenger, where there are both."""
     champion, challenger = (result.facts.get(name) for name in ("champion", "challenger"))
     if folder is None or champion is None or challenger is None or champion == challenger:
@@ -253,4 +266,4 @@ def _page(result: Report, registry: Registry, folder: Path | None, home: Path) -
     if not model.is_dir():
         return None
     trained = Trained(result.facts["run_id"], model, result.facts["data_sha256"])
-    return report(trained, registry.model_uri(champion), home)
+    return report(trained, registry.model_uri(champion), params, home)

@@ -28,6 +28,7 @@ class State:
 
         deliveries/   what was taken in, by SHA-256
         refused/      why a delivery was refused, by SHA-256
+        withdrawn/    deliveries that a person took back, by SHA-256
         work/         the challenge in progress
         history.jsonl promotions
         outcomes.jsonl one line a call that did something
@@ -45,6 +46,11 @@ class State:
     def refused(self) -> Path:
         """Notes on refused deliveries."""
         return self.folder / "refused"
+
+    @property
+    def withdrawn(self) -> Path:
+        """Deliveries that were taken back."""
+        return self.folder / "withdrawn"
 
     @property
     def history(self) -> Path:

@@ -61,6 +61,21 @@ def test_f1_is_judged_at_the_own_thresholds(rng, parameters):
     assert gate.found == pytest.approx(loss)
 
 
+def test_a_handful_of_frauds_compares_nothing(rng, parameters):
+    """With one fraud a model that is worse by far passes as often as not."""
+    judged = rows(rng)
+    few = np.append(np.flatnonzero(judged.label)[:9], np.flatnonzero(judged.label == 0))
+    of_few = Rows(
+        judged.label[few], judged.label[few].astype(float), judged.champion[few], (0.5, 0.5), 0.01
+    )
+    (gate,) = paired_gates(of_few, parameters.retrain, seed=0)
+    assert (gate.name, gate.passed, gate.found, gate.limit) == ("frauds", False, 9, 10)
+    none = Rows(np.zeros(3, int), np.zeros(3), np.zeros(3), (0.5, 0.5), 0.01)
+    assert names(paired_gates(none, parameters.retrain, seed=0)) == {"frauds"}
+    enough = parameters.retrain.model_copy(update={"min_frauds": 9})
+    assert names(paired_gates(of_few, enough, seed=0)) == set()
+
+
 def test_the_first_model_has_no_one_to_be_compared_with(rng, parameters):
     judged = rows(rng)
     alone = Rows(judged.label, judged.challenger, None, (0.5, 0.5), 0.01)

@@ -1,38 +1,15 @@
 """Labels that people gave, from the question to the champion that learned them and back."""
 
-import shutil
-from pathlib import Path
-
 import numpy as np
 import pytest
 from click.testing import CliRunner
 
 from pipeline.__main__ import cli
 from pipeline.retraining.history import read_history
-from pipeline.retraining.retrain import RetrainRequest, retrain
+from pipeline.retraining.retrain import retrain
 from pipeline.tracking_server import connect, tracking_uri
 
 pytestmark = pytest.mark.slow
-
-REPOSITORY = Path(__file__).parents[3]
-# Every challenger is promoted: what it learned from is the question here.
-OPEN_GATES = (
-    "retrain.max_calibration_slope=1000.0", "retrain.min_calibration_slope=0.0",
-    "retrain.max_mean_ks=1.0", "retrain.margin=-1.0", "retrain.max_f1_loss=1.0",
-    "retrain.max_recall_loss=1.0",
-)  # fmt: skip
-SMALL = ("tracking.system_metrics=false", "sgan.epochs=2", "sgan.challenge_augmentation=false")
-
-
-@pytest.fixture
-def folder(tmp_path, mlflow_database, monkeypatch):
-    """A project, in which commands are called."""
-    shutil.copy(REPOSITORY / "params.yaml", tmp_path)
-    shutil.copytree(REPOSITORY / "presets", tmp_path / "presets")
-    shutil.copy(mlflow_database.path, tmp_path / "mlflow.db")
-    (tmp_path / "in").mkdir()
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
 
 
 def command(*arguments, answers=None):
@@ -40,15 +17,13 @@ def command(*arguments, answers=None):
     assert result.exit_code == 0, result.output
 
 
-def test_they_train_the_next_challenger_and_judge_nothing(folder, week):
+def test_they_train_the_next_challenger_and_judge_nothing(folder, request_in, week):
     """Half of the first week has no label; investigators answer about ten of those rows."""
     first, second = week(0, 3000), week(1, 3000)
     is_open = np.arange(len(first)) % 2 == 1
     first.assign(Class=first["Class"].where(~is_open)).to_parquet(folder / "in" / "0.parquet")
     second.to_parquet(folder / "in" / "1.parquet")
-    request = RetrainRequest(
-        folder / "in", folder / "retraining", folder, ("quick",), OPEN_GATES + SMALL
-    )
+    request = request_in(folder)
     without = retrain(request)
     assert (without.outcome, without.facts["given_labels"]) == ("promoted", 0)
 

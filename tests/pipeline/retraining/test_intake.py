@@ -4,29 +4,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.errors import InputError
+from pipeline.artifacts import read_json
+from pipeline.errors import InputError, UsageError
 from pipeline.retraining import intake
 from pipeline.retraining.challenge import challenge_key
-from pipeline.retraining.intake import all_deliveries, take_in
-
-
-@pytest.fixture
-def place(tmp_path):
-    folder = tmp_path / "in"
-    folder.mkdir()
-    return folder
-
-
-@pytest.fixture
-def deliver(place, state, parameters):
-    """Write tables to the folder of deliveries and take them in."""
-
-    def run(**tables):
-        for name, table in tables.items():
-            table.to_parquet(place / f"{name}.parquet", index=False)
-        return take_in(place, state, parameters.data, parameters.retrain)
-
-    return run
+from pipeline.retraining.deliveries import all_deliveries, withdraw
+from pipeline.retraining.intake import remember, take_in
 
 
 def test_the_same_content_is_taken_in_once(deliver, place, state, week):
@@ -111,8 +94,8 @@ def test_a_file_that_grows_while_it_is_read_is_left_for_the_next_call(
     deliver(a=week(0))
     read = intake.read_table
 
-    def read_while_growing(path):
-        table = read(path)
+    def read_while_growing(path, as_text):
+        table = read(path, as_text)
         if path.name == "b.parquet":
             week(2).to_parquet(path, index=False)
         return table
@@ -121,6 +104,48 @@ def test_a_file_that_grows_while_it_is_read_is_left_for_the_next_call(
     found = deliver(b=week(1))
     assert (found.unfinished, found.new, found.refused) == (["b.parquet"], [], {})
     assert len(all_deliveries(state)) == 1000
+
+
+def test_a_file_that_vanishes_is_left_for_the_next_call(deliver, place, week, monkeypatch):
+    deliver(a=week(0))
+    look = intake._look
+
+    def look_and_delete(path, *arguments):
+        found = look(path, *arguments)
+        path.unlink()
+        return found
+
+    monkeypatch.setattr(intake, "_look", look_and_delete)
+    found = deliver(b=week(1))
+    assert (found.unfinished, found.new, found.refused) == (["b.parquet"], [], {})
+
+
+def test_a_refusal_is_remembered_only_when_it_has_been_reported(place, week, state, parameters):
+    """A call that is killed in between refuses the file again."""
+    week(0).assign(Class=2).to_parquet(place / "a.parquet")
+    for _ in range(2):
+        found = take_in(place, state, parameters.data, parameters.retrain)
+        assert list(found.refused) == ["a.parquet"]
+    remember(found, state)
+    assert take_in(place, state, parameters.data, parameters.retrain).refused == {}
+
+
+def test_a_delivery_is_withdrawn_and_passed_over_from_then_on(deliver, place, week, state):
+    deliver(a=week(0), b=week(1))
+    assert len(all_deliveries(state)) == 2000
+    for name in ("", "0123456789", str(place / "c.parquet")):
+        with pytest.raises(InputError, match=r"names .* of the 2 deliveries"):
+            withdraw(name, state, reason="wrong export")
+    sha256 = withdraw(str(place / "b.parquet"), state, reason="wrong export", by="Ada")
+    note = read_json(state.refused / f"{sha256}.json")
+    assert (note["reason"], note["by"]) == ("withdrawn: wrong export", "Ada")
+    assert len(pd.read_parquet(state.withdrawn / f"{sha256}.parquet")) == 1000
+    assert (deliver().known, len(all_deliveries(state))) == (2, 1000)
+    (kept,) = state.deliveries.iterdir()
+    with pytest.raises(UsageError, match="a reason is needed"):
+        withdraw(kept.stem[:12], state, reason=" ")
+    withdraw(kept.stem[:12], state, reason="as well")
+    assert all_deliveries(state) is None
 
 
 def test_a_place_that_does_not_exist(state, parameters, tmp_path):

@@ -1,10 +1,12 @@
 """Champion and history move together, whenever the process ends."""
 
+import json
+
 import pytest
 
 from pipeline.artifacts import write_text
 from pipeline.errors import InputError, UsageError
-from pipeline.retraining.history import read_history
+from pipeline.retraining.history import GENESIS, read_history
 from pipeline.retraining.promotion import (
     former_champion,
     promote,
@@ -108,6 +110,22 @@ def test_a_shortened_history_is_noticed(twice, state):
     write_text(first + "\n", state.history)
     with pytest.raises(InputError, match="does not end where the registry says"):
         verified_history(twice, state)
+
+
+def test_a_shortened_history_is_not_sealed_anew(twice, state):
+    """Neither by a promotion nor by a journal that somebody wrote."""
+    lines = state.history.read_text().splitlines()
+    write_text(lines[0] + "\n", state.history)
+    with pytest.raises(InputError, match="does not end where the registry says"):
+        promote(twice, state, "3", reason="better still")
+    with pytest.raises(InputError, match="does not end where the registry says"):
+        roll_back(twice, state, reason="alarms")
+    for after in ("x", json.loads(lines[0])["sha256"], GENESIS):
+        state.note(state.journal, {"version": "3", "after_sha256": after})
+        with pytest.raises(InputError, match="does not continue the history"):
+            recover(twice, state)
+    assert twice.champion() == "2"
+    assert twice.head() == json.loads(lines[1])["sha256"]
 
 
 def test_an_alias_moved_by_hand_is_noticed(twice, state):

@@ -125,7 +125,7 @@ def test_a_month_of_nights(project):
     project.deliver(0, unlabelled, name="early")
     waiting = project.outcome()
     assert waiting["outcome"] == "nothing_new"
-    assert "0 of 4000 rows in the window have a label" in waiting["reason"]
+    assert "0 of 4000 rows have a label" in waiting["reason"]
     assert project.state()["champion"] is None
     project.deliver(0)
     first = project.outcome()
