@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -97,8 +98,16 @@ def _simulate(data: DataParams) -> Source:
     return Source(frame, (), "simulated transactions")
 
 
-def read_files(path: Path) -> Source:
+def read_files(path: Path, as_text: Collection[str] = ()) -> Source:
     """Read one CSV or Parquet file, or those of a folder sorted by name (not of its subfolders).
+
+    A column of codes may read as numbers in one CSV file and not in another; it is text in all.
+
+    Parameters
+    ----------
+    path : Path
+    as_text : collection of str, default=()
+        As of `pipeline.tables.read_table`.
 
     Raises
     ------
@@ -108,9 +117,11 @@ def read_files(path: Path) -> Source:
     import pandas as pd
 
     paths = _find_files(path)
-    frames = [read_table(file) for file in paths]
+    frames = [read_table(file, as_text) for file in paths]
     for file, frame in zip(paths[1:], frames[1:], strict=True):
         _check_same_columns(paths[0].name, frames[0], file.name, frame)
+    if mixed := _of_several_kinds(frames):
+        frames = [read_table(file, {*as_text, *mixed}) for file in paths]
     files = tuple(
         SourceFile(file.name, file_sha256(file), len(frame))
         for file, frame in zip(paths, frames, strict=True)
@@ -156,6 +167,23 @@ def _find_files(path: Path) -> list[Path]:
         f"{path} does not exist; set data.path in params.yaml to a CSV or Parquet file or to a "
         "folder of them"
     )
+
+
+def _of_several_kinds(frames: list[pd.DataFrame]) -> list[str]:
+    """Return the columns that hold text in one file, and numbers or booleans in another."""
+    from pandas.api import types
+
+    def kind(column: pd.Series) -> str:
+        if types.is_bool_dtype(column):
+            return "boolean"
+        return "number" if types.is_numeric_dtype(column) else "text"
+
+    filled = [frame for frame in frames if len(frame)]
+    kinds = {
+        str(name): {kind(frame[name]) for frame in filled if frame[name].notna().any()}
+        for name in frames[0].columns
+    }
+    return [name for name, found in kinds.items() if "text" in found and len(found) > 1]
 
 
 def _check_same_columns(

@@ -43,8 +43,14 @@ def read_table(path: Path, as_text: Collection[str] = ()) -> pd.DataFrame:
         raise InputError(f"{path} cannot be read: {error.strerror or error}") from error
 
 
-def read_transactions(path: Path) -> pd.DataFrame:
+def read_transactions(path: Path, as_text: Collection[str] = ()) -> pd.DataFrame:
     """Read the transactions that a command was given, rows numbered from 0.
+
+    Parameters
+    ----------
+    path : Path
+    as_text : collection of str, default=()
+        As of `read_table`.
 
     Raises
     ------
@@ -57,7 +63,7 @@ def read_transactions(path: Path) -> pd.DataFrame:
         raise InputError(f"{path} does not exist; give a CSV or Parquet file")
     if path.suffix.lower() not in SUFFIXES:
         raise InputError(f"{path}: expected a file that ends in .csv or .parquet")
-    transactions = read_table(path).reset_index(drop=True)
+    transactions = read_table(path, as_text).reset_index(drop=True)
     if transactions.empty:
         raise InputError(f"{path} holds no transactions; expected at least one row")
     return transactions

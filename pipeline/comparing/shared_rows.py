@@ -141,9 +141,11 @@ def rescored_rows(candidates: Sequence[Candidate], path: Path) -> SharedRows:
         or a model cannot score it.
     """
     from evaluation.metrics import prevalence_weights
+    from pipeline.scoring.categories import text_columns
     from pipeline.tables import read_transactions
 
-    table = read_transactions(path)
+    as_text = {name for one in candidates for name in text_columns(_model(one).scaler)}
+    table = read_transactions(path, as_text)
     schema = _model(candidates[0]).schema
     judged = judged_columns(table, schema, path)
     label = judged[schema.label].to_numpy()

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from features.row_checks import RowProblem
     from features.schema import TransactionSchema
+    from pipeline.model_folder import FraudModel
     from pipeline.sources import Source
 
 MAX_NAMED = 5
@@ -86,14 +87,16 @@ def project_pool(folder: Path, schema: TransactionSchema, given: Container[str])
     return pool
 
 
-def delivered_pool(path: Path, schema: TransactionSchema, given: Container[str]) -> Pool:
+def delivered_pool(path: Path, model: FraudModel, given: Container[str]) -> Pool:
     """Return the rows of a CSV or Parquet file, or of a folder of them, that have no label.
 
     Parameters
     ----------
     path : Path
         A column with the label may be missing.
-    schema, given
+    model : FraudModel
+        Knows the columns.
+    given
         As of `project_pool`.
 
     Raises
@@ -105,9 +108,11 @@ def delivered_pool(path: Path, schema: TransactionSchema, given: Container[str])
     import pandas as pd
 
     from features.row_checks import check_rows
+    from pipeline.scoring.categories import text_columns
     from pipeline.sources import read_files
 
-    source = read_files(path)
+    schema = model.schema
+    source = read_files(path, text_columns(model.scaler))
     frame = source.frame
     columns = [str(name) for name in frame.columns]
     check_columns(columns, (*schema.inputs, *((schema.time,) if schema.time else ())))

@@ -74,7 +74,7 @@ def suggest(request: SuggestRequest) -> int:
     if request.data is None:
         pool = project_pool(request.folder, model.schema, given)
     else:
-        pool = delivered_pool(request.data, model.schema, given)
+        pool = delivered_pool(request.data, model, given)
     table = _suggestions(model, pool, request)
     with naming_the_file(request.out), atomic_path(request.out) as fresh:
         table.to_csv(fresh, index=False)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.errors import InputError
+from pipeline.scoring.categories import text_columns
 from pipeline.sources import read_files
 from pipeline.tables import read_transactions
 
@@ -73,7 +74,7 @@ def read_delivery(path: Path, model: FraudModel) -> Delivery:
     InputError
         If rows cannot be read or scored, or a label is neither 0, 1 nor empty.
     """
-    table = _read(path)
+    table = _read(path, model)
     inputs = _inputs(table, model, path)
     score = model.predict(inputs)["score"].to_numpy()
     label = _labels(table, model.schema.label, path)
@@ -82,12 +83,13 @@ def read_delivery(path: Path, model: FraudModel) -> Delivery:
 
 def read_reference(path: Path, model: FraudModel) -> Reference:
     """Read old rows; errors as of `read_delivery`."""
-    table = _read(path)
+    table = _read(path, model)
     return Reference(path.name, _inputs(table, model, path), is_own(table, model))
 
 
-def _read(path: Path) -> pd.DataFrame:
-    return read_files(path).frame if path.is_dir() else read_transactions(path)
+def _read(path: Path, model: FraudModel) -> pd.DataFrame:
+    as_text = text_columns(model.scaler)
+    return read_files(path, as_text).frame if path.is_dir() else read_transactions(path, as_text)
 
 
 def _inputs(table: pd.DataFrame, model: FraudModel, path: Path) -> pd.DataFrame:

@@ -22,7 +22,7 @@ from pipeline.cards.card import state_sha256
 from pipeline.errors import CounterfoilError, InputError
 from pipeline.score import score
 from pipeline.scoring import chunks
-from pipeline.scoring.categories import spell_booleans
+from pipeline.scoring.categories import spell_booleans, text_columns
 from pipeline.scoring.csv_file import MISSING, CsvFile
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -339,6 +339,7 @@ def test_categories_do_not_depend_on_their_neighbours(tmp_path):
     pd.DataFrame(texts).to_csv(path, index=False)
     training = pd.DataFrame({"code": ["01", "x"], "flag": ["True", "False"], "word": ["true", "a"]})
     scaler = make_scaler(ScaleParams(method="arcsinh", columns={}), schema).fit(training)
+    assert text_columns(scaler) == ["code", "word"]
     found = [spell_booleans(c.inputs, scaler) for c in CsvFile(path).chunks(schema, 1)]
     assert [len(chunk) for chunk in found] == [1, 1, 1]
     found = pd.concat(found)

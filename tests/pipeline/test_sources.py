@@ -59,6 +59,33 @@ def test_files_may_order_their_columns_differently(tmp_path, transactions):
     pd.testing.assert_frame_equal(read_files(tmp_path).frame, transactions)
 
 
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (["0742", "A100"], ["0742", "0763"]),
+        (["0763", "0742"], ["A100", ""]),
+        (["true", "false"], ["true", "maybe"]),
+    ],
+)
+def test_codes_are_text_in_all_files_where_they_are_text_in_one(tmp_path, first, second):
+    for name, codes in {"a": first, "b": second}.items():
+        pd.DataFrame({"code": codes, "V1": [0.1, 0.2]}).to_csv(
+            tmp_path / f"{name}.csv", index=False
+        )
+    read = read_files(tmp_path).frame
+    assert read["code"].fillna("").tolist() == first + second
+    assert read["V1"].tolist() == [0.1, 0.2] * 2
+
+
+def test_a_file_without_one_value_of_a_column_says_nothing_of_its_kind(tmp_path):
+    (tmp_path / "a.csv").write_text("code,V1\nA1,1\n")
+    (tmp_path / "b.csv").write_text("code,V1\n,2\n")
+    (tmp_path / "c.csv").write_text("code,V1\n")
+    read = read_files(tmp_path).frame
+    assert read["code"].fillna("").tolist() == ["A1", ""]
+    assert read["V1"].tolist() == [1, 2]
+
+
 @pytest.mark.parametrize("change", [lambda text: "\ufeff" + text, lambda text: text.rstrip("\n")])
 def test_a_byte_order_mark_or_a_missing_last_newline_are_harmless(tmp_path, transactions, change):
     text = transactions.to_csv(index=False)
