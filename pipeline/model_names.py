@@ -22,10 +22,14 @@ INSIDE_PROJECT = Path("artifacts", "evaluate", "model")
 
 @dataclass(frozen=True)
 class TrackedModel:
-    """A model in MLflow: the id of its run or its URI, and the tracking server."""
+    """A model in MLflow: the id of its run or its URI, and the tracking server.
+
+    `alias` is the ``NAME@ALIAS`` that it was found by, once it is pinned.
+    """
 
     name: str
     server: str
+    alias: str | None = None
 
     @property
     def registered_version(self) -> str | None:
@@ -41,7 +45,7 @@ class TrackedModel:
         if alias is None:
             return self
         version = version_of_alias(alias[1], alias[2], self.server)
-        return TrackedModel(f"models:/{alias[1]}/{version}", self.server)
+        return TrackedModel(f"models:/{alias[1]}/{version}", self.server, f"{alias[1]}@{alias[2]}")
 
     def download(self, folder: Path) -> Path:
         """Download it to an empty folder and return the packaged model in it."""
@@ -104,6 +108,12 @@ def find_model(name: str, root: Path) -> Path | TrackedModel:
         _refuse_paths(name)
         name = run_named(name, uri)
     return TrackedModel(name, uri)
+
+
+def pinned_model(name: str, root: Path) -> Path | TrackedModel:
+    """Return what `find_model` finds, with the version that an alias has now."""
+    found = find_model(name, root)
+    return found if isinstance(found, Path) else found.pinned()
 
 
 def _in_folder(folder: Path) -> Path:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from pipeline.cards.card import state_sha256
 from pipeline.errors import InputError
 from pipeline.model_folder import FraudModel, check_columns, load, read_manifest
-from pipeline.model_names import TrackedModel, find_model, packaged_folder, packaged_model
+from pipeline.model_names import TrackedModel, packaged_folder, packaged_model, pinned_model
 from pipeline.reasons import explain, model_baseline, reason_columns
 from pipeline.scoring.categories import spell_booleans
 from pipeline.scoring.chunks import (
@@ -126,9 +126,7 @@ def open_version(name: str, root: Path) -> VersionedModel:
 
     Parameters, errors: as of `pipeline.model_names.packaged_model`.
     """
-    found = find_model(name, root)
-    if isinstance(found, TrackedModel):
-        found = found.pinned()
+    found = pinned_model(name, root)
     with packaged_folder(found) as folder:
         registered = found.registered_version if isinstance(found, TrackedModel) else None
         model = _load(folder)

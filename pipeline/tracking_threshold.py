@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 REGISTERED_MODEL = "counterfoil"  # for a model that was not named by the registry
 MLMODEL = "MLmodel"
 OF_DOWNLOAD = "registered_model_meta"  # MLflow adds it to what it downloads: the old version's name
-_REGISTRY_URI = re.compile(r"models:/([^/@]+)(?:/([^/@]+)|@([^/@]+))")
+_REGISTRY_URI = re.compile(r"models:/([^/@]+)/([^/@]+)")
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def log_changed_model(
     if run_id is None or model_id is None:
         raise InputError(f"{origin.name} belongs to no run; give --out to write a folder")
     with global_tracking_uri(origin.server), mlflow_errors(origin.server), ExitStack() as undo:
-        name, former = _registered(client, origin, model_id)
+        name, former = _registered(origin, model_id)
         logged = _create(client, run_id, model_id, undo)
         mlflow_model.model_id = mlflow_model.model_uuid = logged.model_id
         mlflow_model.artifact_path = logged.artifact_location
@@ -84,15 +84,13 @@ def log_changed_model(
     return NewVersion(f"models:/{name}/{version}", _notes(former, origin))
 
 
-def _registered(client: MlflowClient, origin: TrackedModel, model_id: str) -> tuple[str, str]:
+def _registered(origin: TrackedModel, model_id: str) -> tuple[str, str]:
     """Return the name of the registered model, and a URI of the former version."""
     named = _REGISTRY_URI.fullmatch(origin.name)
     if named is None:
         return REGISTERED_MODEL, f"models:/{model_id}"
-    name, version, alias = named.groups()
-    if alias is not None:
-        version = client.get_model_version_by_alias(name, alias).version
-    elif not version.isdigit():
+    name, version = named.groups()
+    if not version.isdigit():
         return name, f"models:/{model_id}"
     return name, f"models:/{name}/{version}"
 
@@ -144,8 +142,6 @@ def _tags(manifest: Mapping[str, Any], former: str) -> dict[str, str]:
 
 def _notes(former: str, origin: TrackedModel) -> tuple[str, ...]:
     notes = [f"The former model is untouched: {former} (MLflow at {shown_uri(origin.server)})."]
-    if "@" in origin.name:
-        notes.append(
-            f"No alias was moved: {origin.name.removeprefix('models:/')} is still {former}."
-        )
+    if origin.alias is not None:
+        notes.append(f"No alias was moved: {origin.alias} is still {former}.")
     return tuple(notes)

@@ -11,7 +11,7 @@ from pipeline.cards.card import card_of
 from pipeline.cards.files import FORMATS, render
 from pipeline.errors import UsageError
 from pipeline.model_folder import read_manifest
-from pipeline.model_names import packaged_model
+from pipeline.model_names import TrackedModel, packaged_folder, pinned_model
 
 
 def card(
@@ -42,8 +42,9 @@ def card(
     if out is not None and not out.parent.is_dir():
         raise UsageError(f"--out {out}: the folder {out.parent} does not exist; make it first")
     root = root or Path.cwd()
-    with packaged_model(model, root) as folder:
-        content = card_of(folder, _facts(model, root))
+    found = pinned_model(model, root)
+    with packaged_folder(found) as folder:
+        content = card_of(folder, _facts(found))
     text = render(content, chosen)
     if out is not None:
         with naming_the_file(out):
@@ -77,26 +78,26 @@ def approve(
         If nobody or nothing is named.
     """
     root = root or Path.cwd()
-    with packaged_model(model, root) as folder:
-        if Path(model).is_dir():
+    # The version that is looked at is the one that is approved, wherever its alias moves.
+    found = pinned_model(model, root)
+    with packaged_folder(found) as folder:
+        if isinstance(found, Path):
             new = add_approval(folder, by, what, note)
             place = str(folder)
         else:
             from pipeline.tracking_card import tag_approval
-            from pipeline.tracking_server import tracking_uri
 
             new = approval(read_manifest(folder), by, what, note)
-            place = tag_approval(model, new, tracking_uri(root))
+            place = tag_approval(found.name, new, found.server)
     return f"{new['by']} approved {place} for {new['for']} (state {new['approved_sha256']})"
 
 
-def _facts(model: str, root: Path) -> dict[str, Any] | None:
-    if Path(model).is_dir():
+def _facts(found: Path | TrackedModel) -> dict[str, Any] | None:
+    if isinstance(found, Path):
         return None
     from pipeline.tracking_card import mlflow_facts
-    from pipeline.tracking_server import tracking_uri
 
-    return mlflow_facts(model, tracking_uri(root))
+    return mlflow_facts(found.name, found.server)
 
 
 def _format_of(out: Path | None) -> str:

@@ -19,7 +19,7 @@ from pipeline.errors import InputError
 from pipeline.evidence import FOLDER, Evidence, read_evidence
 from pipeline.folder_lock import alone_in
 from pipeline.model_folder import MANIFEST, read_manifest
-from pipeline.model_names import TrackedModel, find_model
+from pipeline.model_names import TrackedModel, pinned_model
 from pipeline.thresholds.figures import Figures, figures_of
 from pipeline.thresholds.history import changed, is_new, present_rule
 from pipeline.thresholds.rule import ThresholdRule
@@ -35,7 +35,7 @@ class ThresholdRequest:
     Attributes
     ----------
     model : str
-        What `pipeline.model_names.find_model` takes: a folder, a run, an alias, a model URI.
+        What `pipeline.model_names.packaged_model` takes: a folder, a run, an alias, a model URI.
     rule : ThresholdRule or None
         The new rule; None shows the present threshold.
     transactions_per_day : float or None
@@ -102,7 +102,7 @@ def change_threshold(request: ThresholdRequest, root: Path | None = None) -> Thr
     """
     if request.out is not None:
         _check_out(request.out)
-    found = find_model(request.model, root or Path.cwd())
+    found = pinned_model(request.model, root or Path.cwd())
     with TemporaryDirectory() as scratch:
         folder = found if isinstance(found, Path) else found.download(Path(scratch))
         manifest = read_manifest(folder)

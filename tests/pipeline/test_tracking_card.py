@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from pipeline.cards import command
 from pipeline.cards.card import card_of
 from pipeline.cards.command import approve, card
 from pipeline.errors import InputError
@@ -71,6 +72,26 @@ def test_a_registered_version_is_approved_by_a_tag_of_its_own(registry, trained_
     assert connect(uri).get_model_version("cards", "1").tags.keys() == {
         f"counterfoil.approval.{one['at']}"
     }
+
+
+def test_what_was_looked_at_is_approved_although_its_alias_moves(registry, monkeypatch):
+    folder, uri, _, _ = registry
+    client = connect(uri)
+    first = client.get_model_version("cards", "1")
+    client.create_registered_model("moving")
+    for _ in range(2):
+        client.create_model_version("moving", first.source, first.run_id)
+    client.set_registered_model_alias("moving", "champion", "1")
+    look = command.read_manifest
+
+    def look_while_the_alias_moves(of):
+        client.set_registered_model_alias("moving", "champion", "2")
+        return look(of)
+
+    monkeypatch.setattr(command, "read_manifest", look_while_the_alias_moves)
+    assert "moving version 1" in approve("moving@champion", "A", "pilot", root=folder)
+    assert client.get_model_version("moving", "1").tags
+    assert not client.get_model_version("moving", "2").tags
 
 
 def test_a_tag_that_is_no_approval_is_shown_and_not_trusted(registry):
