@@ -6,6 +6,8 @@ import logging
 import os
 import signal
 import sys
+import threading
+from types import FrameType
 from typing import NoReturn
 
 import click
@@ -23,6 +25,7 @@ from pipeline.errors import CounterfoilError
 logger = logging.getLogger("pipeline.__main__")  # not __name__: that is __main__ under `-m`
 
 INTERRUPTED = 130
+_interrupted = threading.Event()
 TERMINATED = 143
 
 
@@ -70,6 +73,8 @@ def main() -> NoReturn:
     # pyarrow's own allocator keeps what it is given back; the system's returns large blocks.
     os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # not where it is ignored
+        signal.signal(signal.SIGINT, _note_interrupt)
     sys.exit(_exit_code())
 
 
@@ -83,11 +88,24 @@ def _exit_code() -> int:
         click.echo(f"Error: {error}", err=True)
         return error.exit_code
     except (KeyboardInterrupt, click.Abort):
-        click.echo("Interrupted; the stages that had finished are kept.", err=True)
-        return INTERRUPTED
-    except Exception:
+        return _say_interrupted()
+    except Exception as error:
+        if _interrupted.is_set():
+            logger.info("the interrupt came up as %s", type(error).__name__)
+            return _say_interrupted()
         logger.exception("unexpected error; this is a fault in Counterfoil or a library")
         return 1
+
+
+def _note_interrupt(number: int, frame: FrameType | None) -> None:
+    """Remember Ctrl-C: where TensorFlow compiles it may come up as another error."""
+    _interrupted.set()
+    signal.default_int_handler(number, frame)
+
+
+def _say_interrupted() -> int:
+    click.echo("Interrupted; whatever had finished before is kept.", err=True)
+    return INTERRUPTED
 
 
 if __name__ == "__main__":

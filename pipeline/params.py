@@ -88,8 +88,8 @@ class SplitParams(Section):
     validation_fraction: OpenShare
     test_fraction: OpenShare
     delay_days: NonNegative
-    n_labelled_frauds: Count | None
-    n_labelled_genuine: Count | None
+    n_labelled_frauds: Annotated[int, Field(ge=2)] | None
+    n_labelled_genuine: Annotated[int, Field(ge=2)] | None
     seed: Seed
 
     @model_validator(mode="after")

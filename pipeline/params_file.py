@@ -105,16 +105,22 @@ def merge_overrides(
 
 
 def suggest(key: str, known: Iterable[str]) -> str:
-    """Return a hint at the most similar known key, or nothing.
+    """Return a hint at the keys of that name in a section, the most similar key, or nothing.
 
     Examples
     --------
     >>> suggest("sgan.learnig_rate", ["sgan.learning_rate", "vae.beta"])
     '; did you mean sgan.learning_rate?'
+    >>> suggest("beta", ["sgan.learning_rate", "vae.beta"])
+    '; did you mean vae.beta?'
     """
     from difflib import get_close_matches
 
-    matches = get_close_matches(key, list(known), n=1)
+    known = list(known)
+    sections = [name for name in known if name.endswith(f".{key}")]
+    if sections:
+        return f"; did you mean {' or '.join(sections)}?"
+    matches = get_close_matches(key, known, n=1)
     return f"; did you mean {matches[0]}?" if matches else ""
 
 
@@ -165,11 +171,20 @@ def explain(origin: str, detail: Any, content: Mapping[str, Any], known: Iterabl
     key = ".".join(parts)
     if detail["type"] == "extra_forbidden":
         return f"{origin}: {key} is not a known key{suggest(key, known)}"
-    message = detail["msg"].removeprefix("Value error, ")
+    message = _OF_YAML.get(detail["type"], detail["msg"].removeprefix("Value error, "))
     if detail["type"] == "value_error":
         return ": ".join(part for part in (origin, key, message) if part)
     value = detail["input"]
     return f"{origin}: {key}: {message[0].lower()}{message[1:]}, got {value!r}{_hint(value)}"
+
+
+# What pydantic calls by Python's names.
+_OF_YAML = {
+    "model_type": "Input should be a section (keys and values)",
+    "model_attributes_type": "Input should be a section (keys and values)",
+    "dict_type": "Input should be a section (keys and values)",
+    "tuple_type": "Input should be a list",
+}
 
 
 def _hint(value: Any) -> str:

@@ -100,9 +100,9 @@ def score(
     _check_columns(files, versioned.model, reasons=reasons)
     scored = _score_files(files, versioned, out, reasons=reasons)
     logger.info(
-        "scored %d transactions, %d alerts at threshold %.4g: %s",
-        scored.n_rows,
-        scored.n_alerts,
+        "scored %s transactions, %s alerts at threshold %.4g: %s",
+        f"{scored.n_rows:,}",
+        f"{scored.n_alerts:,}",
         scored.threshold,
         out,
     )

@@ -14,13 +14,15 @@ WIDTH = 80
 ABSENT = "-"
 
 
-def summarize(artifacts: Artifacts) -> str:
+def summarize(artifacts: Artifacts, *, tracked: bool = True) -> str:
     """Return the closing summary of a pipeline run, at most 80 columns wide.
 
     Parameters
     ----------
     artifacts : Artifacts
         After a run; what is missing is left out.
+    tracked : bool, default=True
+        Whether MLflow has the run.
 
     Returns
     -------
@@ -35,7 +37,8 @@ def summarize(artifacts: Artifacts) -> str:
     lines = [*_data_lines(artifacts, metrics), *_model_lines(metrics), ""]
     folder = os.path.relpath(artifacts.folder("evaluate"))
     lines += ["Look next:", f"  {folder}    figures, plots, the model"]
-    lines += ["  make ui    F1 per epoch and earlier runs in MLflow"]
+    if tracked:
+        lines += ["  make ui    F1 per epoch and earlier runs in MLflow"]
     return "\n".join(lines)
 
 

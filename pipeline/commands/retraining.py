@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from pipeline.commands.logging_options import Command, logging_options
+from pipeline.errors import InputError
 
 STATE = "retraining"
 
@@ -105,6 +106,8 @@ def history(state: Path) -> None:
     from pipeline.retraining.promotion import verified_history
 
     registry, folder = _opened(state)
+    if not folder.folder.is_dir():
+        raise InputError(f"--state {state} does not exist; name the folder that retrain writes to")
     entries = verified_history(registry, folder)
     for entry in entries:
         former = entry["former_version"] or "none"
@@ -112,7 +115,8 @@ def history(state: Path) -> None:
             f"{entry['at']}  {entry['action']:8}  version {entry['version']} (was {former})  "
             f"{entry['by']}: {entry['reason']}"
         )
-    click.echo(f"{len(entries)} entries, all seals hold")
+    noun = "entry" if len(entries) == 1 else "entries"
+    click.echo(f"{len(entries)} {noun}, all seals hold")
 
 
 def _opened(state: Path) -> Any:

@@ -71,7 +71,7 @@ def run(
     outcome = run_stages(request)
     if not outcome.finished and not outcome.restored:
         logger.info("nothing to do: every stage is up to date")
-    summary = "" if stage else summarize(outcome.artifacts)
+    summary = "" if stage else summarize(outcome.artifacts, tracked=request.tracking)
     if summary:
         click.echo(summary)
 

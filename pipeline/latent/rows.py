@@ -147,11 +147,12 @@ def _chosen(
 
     if n_rows <= max_rows:
         return np.arange(n_rows)
+    chosen = np.unique(np.asarray(kept, dtype=int))
     frauds = np.flatnonzero(is_fraud) if is_fraud is not None else np.empty(0, int)
-    others = np.setdiff1d(np.arange(n_rows), frauds)
-    frauds = _evenly(frauds, int(max_rows * FRAUD_SHARE))
-    others = _evenly(others, max_rows - len(frauds))
-    return np.union1d(np.concatenate([frauds, others]), np.asarray(kept, dtype=int))
+    others = np.setdiff1d(np.arange(n_rows), np.union1d(frauds, chosen))
+    frauds = np.setdiff1d(frauds, chosen)
+    chosen = np.union1d(chosen, _evenly(frauds, int(max_rows * FRAUD_SHARE)))
+    return np.union1d(chosen, _evenly(others, max(max_rows - len(chosen), 0)))
 
 
 def _evenly(rows: np.ndarray, n: int) -> np.ndarray:

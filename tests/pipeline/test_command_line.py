@@ -5,11 +5,15 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pandas as pd
 import pytest
+
+import pipeline.__main__
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 AS_MODULE = "import runpy; runpy.run_module('pipeline', run_name='__main__', alter_sys=True)"
@@ -119,6 +123,20 @@ def test_unexpected_errors_show_a_traceback_and_end_with_code_1(cli, monkeypatch
     result = cli("run")
     assert result.exit_code == 1
     assert "ZeroDivisionError: one over nothing" in result.stderr
+
+
+def test_an_interrupt_that_comes_up_as_another_error_is_one(monkeypatch, capsys):
+    """TensorFlow makes a SystemError of it now and then while it compiles."""
+
+    def compile_and_be_interrupted(**_):
+        with suppress(KeyboardInterrupt):
+            pipeline.__main__._note_interrupt(signal.SIGINT, None)
+        raise SystemError("bad argument to internal function")
+
+    monkeypatch.setattr(pipeline.__main__, "_interrupted", threading.Event())
+    monkeypatch.setattr(pipeline.__main__.cli, "main", compile_and_be_interrupted)
+    assert pipeline.__main__._exit_code() == 130
+    assert capsys.readouterr().err == "Interrupted; whatever had finished before is kept.\n"
 
 
 @pytest.mark.parametrize(

@@ -96,7 +96,7 @@ def test_misspelt_override_names_the_likely_key():
         ({"sgan__learning_rate": float("inf")}, "sgan.learning_rate: .*, got inf"),
         ({"sgan__learning_rate": None}, "sgan.learning_rate: .* number, got None"),
         ({"sgan__spectral_norm": "no"}, "sgan.spectral_norm: .* boolean, got 'no'"),
-        ({"sgan__generator_units": 64}, "sgan.generator_units: .*tuple, got 64"),
+        ({"sgan__generator_units": 64}, "sgan.generator_units: .*list, got 64"),
         ({"sgan__generator_units": [64, 0]}, "sgan.generator_units: .*, got 0"),
         ({"sgan__inputs": ["code"]}, "sgan.inputs: .*'vae_code', got 'code'"),
         ({"vae__seed": -1}, "vae.seed: .*, got -1"),

@@ -47,6 +47,8 @@ def test_what_does_not_fit_beside_many_frauds_is_left_out(tmp_path):
     write_json({"sgan": {"expected_frauds": expected_frauds}}, tmp_path / "evaluate/metrics.json")
     text = summarize(artifacts)
     assert "Predicted    93,400 frauds (92,801-93,999), 93,123 came\n" in text
+    assert "MLflow" in text
+    assert "MLflow" not in summarize(artifacts, tracked=False)
 
 
 def test_biased_pseudo_labels_that_taught_the_chosen_epoch_are_named(tmp_path):

@@ -91,6 +91,8 @@ def test_rows_are_thinned_evenly_and_frauds_come_first():
     assert np.histogram(chosen, 10, (0, 10_000))[0].std() < 3
     assert len(_chosen(10_000, np.ones(10_000, bool), 1000, [])) == 500
     assert len(_chosen(900, None, 1000, [])) == 900
+    assert len(_chosen(10_000, is_fraud, 1000, [1, 9_999])) == 1000
+    assert len(_chosen(10_000, None, 300, [5, 6])) == 300
 
 
 def test_parts_are_known_of_the_models_own_rows_only():
