@@ -9,6 +9,7 @@ from imblearn.over_sampling.base import BaseOverSampler
 from scipy import sparse
 from sklearn.utils import check_random_state
 
+from models.parameter_constraints import SGAN_CONSTRAINTS, check_units
 from models.sgan import SGAN
 from models.sgan_fit import FitData
 from models.sgan_training import SGANTrainer, SGANTrainingSettings
@@ -63,8 +64,14 @@ class GANOverSampler(BaseOverSampler):
 
     _parameter_constraints: ClassVar[dict] = {
         **BaseOverSampler._parameter_constraints,
-        "random_state": ["random_state"],
-    }
+        **{
+            name: SGAN_CONSTRAINTS[name]
+            for name in (
+                "noise_dim", "generator_units", "discriminator_units", "feature_matching_weight",
+                "epochs", "steps_per_epoch", "batch_size", "learning_rate", "random_state",
+            )
+        },
+    }  # fmt: skip
 
     def __init__(
         self,
@@ -92,6 +99,7 @@ class GANOverSampler(BaseOverSampler):
         self.random_state = random_state
 
     def _fit_resample(self, X, y):
+        check_units(self, "generator_units", "discriminator_units")
         rng = check_random_state(self.random_state)
         real = X.toarray() if sparse.issparse(X) else X
         self.models_ = {}

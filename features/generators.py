@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from numbers import Integral, Real
+from numbers import Integral
 from typing import ClassVar
 
 import numpy as np
@@ -14,10 +14,15 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from features.gan_oversampling import train_gan
 from features.latent import VAEFeatures
 from features.scaling import METHODS, TransactionScaler
-from models.training import OPTIMIZERS, apply_in_batches
+from models.parameter_constraints import (
+    COUNT,
+    NOT_NEGATIVE,
+    OPTIMIZER,
+    POSITIVE,
+    check_units,
+)
+from models.training import apply_in_batches
 
-_COUNT = [Interval(Integral, 1, None, closed="left")]
-_POSITIVE = [Interval(Real, 0, None, closed="neither")]
 _SCALING = [StrOptions(set(METHODS))]
 
 
@@ -118,15 +123,15 @@ class VAEGenerator(_RowGenerator):
     """
 
     _parameter_constraints: ClassVar[dict] = {
-        "latent_dim": _COUNT,
-        "beta": [Interval(Real, 0, None, closed="left")],
+        "latent_dim": COUNT,
+        "beta": NOT_NEGATIVE,
         "beta_warmup_epochs": [Interval(Integral, 0, None, closed="left")],
         "noise": ["boolean"],
         "scaling": _SCALING,
-        "epochs": _COUNT,
-        "batch_size": _COUNT,
-        "learning_rate": _POSITIVE,
-        "optimizer": [StrOptions(set(OPTIMIZERS))],
+        "epochs": COUNT,
+        "batch_size": COUNT,
+        "learning_rate": POSITIVE,
+        "optimizer": OPTIMIZER,
         "random_state": ["random_state"],
     }
 
@@ -210,13 +215,13 @@ steps_per_epoch, batch_size, learning_rate
     """
 
     _parameter_constraints: ClassVar[dict] = {
-        "noise_dim": _COUNT,
-        "feature_matching_weight": [Interval(Real, 0, None, closed="left")],
+        "noise_dim": COUNT,
+        "feature_matching_weight": NOT_NEGATIVE,
         "scaling": _SCALING,
-        "epochs": _COUNT,
-        "steps_per_epoch": _COUNT,
-        "batch_size": _COUNT,
-        "learning_rate": _POSITIVE,
+        "epochs": COUNT,
+        "steps_per_epoch": COUNT,
+        "batch_size": COUNT,
+        "learning_rate": POSITIVE,
         "random_state": ["random_state"],
     }
 
@@ -245,6 +250,7 @@ steps_per_epoch, batch_size, learning_rate
         self.random_state = random_state
 
     def _fit_scaled(self, rows):
+        check_units(self, "generator_units", "discriminator_units")
         self.model_ = train_gan(
             rows, np.ones(len(rows), dtype=bool), noise_dim=self.noise_dim,
             generator_units=self.generator_units, discriminator_units=self.discriminator_units,

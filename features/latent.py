@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import numpy as np
-from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from models.autoencoder import TabularAutoencoder
 from models.estimator_folder import SavedInFolder
+from models.parameter_constraints import ENCODER_CONSTRAINTS
 from models.training import TrainingSettings, apply_in_batches, train
 from models.vae import TabularVAE
 
@@ -24,6 +27,9 @@ class _LatentFeatures(SavedInFolder, TransformerMixin, BaseEstimator):
 
     _unsaved_params = ("model",)
 
+    _parameter_constraints: ClassVar[dict] = ENCODER_CONSTRAINTS
+
+    @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None, *, X_validation=None, on_epoch=None):  # noqa: ARG002 - sklearn's signature
         """Train the model, or adopt the trained one given as `model`.
 

@@ -15,6 +15,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import StrOptions
 
 from features.gan_oversampling import GANOverSampler
+from models.parameter_constraints import ENCODER_CONSTRAINTS
 from models.training import TrainingSettings, train
 from models.vae import TabularVAE
 
@@ -81,6 +82,7 @@ beta_warmup_epochs
 
     _parameter_constraints: ClassVar[dict] = {
         **BaseOverSampler._parameter_constraints,
+        **ENCODER_CONSTRAINTS,
         "generation": [StrOptions({"posterior", "interpolation", "prior"})],
         "train_on": [StrOptions({"all", "minority"})],
         "vae": [TabularVAE, None],

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 from scipy.special import expit, logit
-from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from models.autoencoder import TabularAutoencoder
 from models.labels import UNLABELLED, encode_labels
+from models.parameter_constraints import SGAN_CONSTRAINTS, check_encoder, check_units
 from models.saving import load_model, save_model
 from models.sgan import INPUT_PARTS, SGAN
 from models.sgan_fit import FitData, SGANFit, Validation, fit_sgan, score_members
 from models.sgan_training import SGANTrainingSettings
+from models.vae import TabularVAE
 
 LARGEST_SEED = 2**31 - 1
 LAST_FILE = "sgan_last.keras"
@@ -173,6 +177,13 @@ class SGANClassifier(ClassifierMixin, BaseEstimator):
     True
     """
 
+    _parameter_constraints: ClassVar[dict] = {
+        "autoencoder": "no_validation",  # `check_encoder` says what to do
+        "vae": "no_validation",
+        "inputs": ["array-like", None],
+        **SGAN_CONSTRAINTS,
+    }
+
     def __init__(
         self, autoencoder=None, vae=None, inputs=None, n_members=6, epochs=20, steps_per_epoch=100,
         batch_size=256, unsupervised_batch_size=64, fraud_share=None,
@@ -235,6 +246,7 @@ class SGANClassifier(ClassifierMixin, BaseEstimator):
         self.validation_fraction = validation_fraction
         self.random_state = random_state
 
+    @_fit_context(prefer_skip_nested_validation=True)
     def fit(
         self, X, y, *, validation=None, synthetic=None, on_epoch=None, checkpoint_folder=None
     ):  # fmt: skip
@@ -273,6 +285,9 @@ class SGANClassifier(ClassifierMixin, BaseEstimator):
         TrainingDivergedError
             If no member has a finite score at any epoch.
         """
+        check_units(self, "generator_units", "discriminator_units")
+        check_encoder(self, "autoencoder", TabularAutoencoder)
+        check_encoder(self, "vae", TabularVAE)
         X, y = validate_data(self, X, y, dtype=np.float32)
         codes = self._encode_labels(y)
         rng = check_random_state(self.random_state)

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 import pandas as pd
 import tensorflow as tf
 from scipy.special import softmax
-from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
 from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from models.estimator_folder import SavedInFolder
 from models.labels import encode_labels
+from models.parameter_constraints import COUNT, SGAN_CONSTRAINTS, check_units
 from models.sgan import SGAN
 from models.sgan_training import SGANTrainer, SGANTrainingSettings
 from models.training import TrainingDivergedError, apply_in_batches
@@ -151,6 +153,15 @@ class MulticlassSGANClassifier(SavedInFolder, ClassifierMixin, BaseEstimator):
     array([0, 1, 2])
     """
 
+    _parameter_constraints: ClassVar[dict] = {
+        "image_shape": ["array-like", None],
+        "kernel_size": COUNT,
+        "output_activation": [StrOptions({"linear", "sigmoid", "tanh"})],
+        **{name: SGAN_CONSTRAINTS[name]
+           for name in (*NETWORK, *TRAINING, "n_members", "epochs", "input_noise", "random_state")
+           if name in SGAN_CONSTRAINTS},
+    }  # fmt: skip
+
     def __init__(
         self, image_shape=None, kernel_size=3, n_members=2, epochs=20, steps_per_epoch=100,
         batch_size=64, unsupervised_batch_size=64, noise_dim=32, generator_units=(128, 128),
@@ -183,6 +194,7 @@ class MulticlassSGANClassifier(SavedInFolder, ClassifierMixin, BaseEstimator):
         self.input_noise = input_noise
         self.random_state = random_state
 
+    @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y, *, on_epoch=None):
         """Train all members.
 
@@ -207,6 +219,7 @@ class MulticlassSGANClassifier(SavedInFolder, ClassifierMixin, BaseEstimator):
         TrainingDivergedError
             If a loss is no longer finite.
         """
+        check_units(self, "generator_units", "discriminator_units")
         X, y = validate_data(self, X, y, dtype=np.float32)
         self.classes_, codes = encode_labels(y)
         if not len(self.classes_):

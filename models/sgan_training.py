@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import keras
 import numpy as np
@@ -65,6 +65,14 @@ class SGANTrainingSettings:
     real_fake_head: str = "shared"
 
     def __post_init__(self) -> None:
+        for one in fields(self):
+            value = getattr(self, one.name)
+            # TensorFlow would not mix a whole number with floats.
+            if "float" in str(one.type) and value is not None:
+                object.__setattr__(self, one.name, float(value))
+        for name in ("target_networks", "historical_averaging_weight"):
+            if getattr(self, name) and not self.ema_decay:
+                raise ValueError(f"{name} needs the averaged weights: ema_decay above 0")
         if self.learning_rate_schedule not in LEARNING_RATE_SCHEDULES:
             raise ValueError(
                 f"learning_rate_schedule must be among {tuple(LEARNING_RATE_SCHEDULES)}, got "

@@ -53,6 +53,7 @@ class TrainingSettings:
     seed: int = 0
 
     def __post_init__(self):
+        object.__setattr__(self, "learning_rate", float(self.learning_rate))
         if self.optimizer not in OPTIMIZERS:
             raise ValueError(
                 f"optimizer must be one of {sorted(OPTIMIZERS)}, got {self.optimizer!r}"
