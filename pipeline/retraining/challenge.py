@@ -18,10 +18,11 @@ from pipeline.model_folder import read_manifest
 from pipeline.model_names import packaged_model
 from pipeline.params import Params, check_params
 from pipeline.params_file import merge_overrides
+from pipeline.retraining.deliveries import kept_deliveries
 from pipeline.retraining.gates import Gate, Rows, own_gates, paired_gates
 from pipeline.retraining.given_labels import keys_of, labels_sha256
 from pipeline.retraining.state import State
-from pipeline.retraining.window import Window
+from pipeline.retraining.window import Window, with_codes
 from pipeline.session import Session
 
 if TYPE_CHECKING:
@@ -63,8 +64,8 @@ def challenge_key(
     """
     import pyarrow.parquet as pq
 
-    paths = state.deliveries.glob("*.parquet")
-    deliveries = sorted(path.stem for path in paths if pq.read_metadata(path).num_rows)
+    kept = kept_deliveries(state)
+    deliveries = [path.stem for path in kept if pq.read_metadata(path).num_rows]
     values = {key: value for key, value in params.flatten().items() if not _is_of_place(key)}
     labels = [labels_sha256(given)] if given else []
     content = json.dumps([deliveries, values, *labels], sort_keys=True)
@@ -224,7 +225,7 @@ def _as_delivered(trained: Trained, rows: pd.DataFrame, params: Params) -> pd.Da
     import pandas as pd
 
     window = pd.read_parquet(trained.model.parents[2] / WINDOW)
-    checked = Artifacts(trained.model.parents[1]).transactions()
+    checked = with_codes(Artifacts(trained.model.parents[1]).transactions(), params.data)
     ingested = params.data.model_copy(update={"ignored": ()})  # `ingest` has dropped those
     sought = keys_of(checked.iloc[rows["row_id"].to_numpy()], ingested)
     delivered = pd.Index(keys_of(window, params.data))

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from pipeline.artifacts import atomic_path, file_sha256
+from pipeline.artifacts import atomic_path, file_sha256, read_json
 from pipeline.errors import InputError, UsageError
 from pipeline.tracking_facts import user_name
 
@@ -17,11 +17,20 @@ if TYPE_CHECKING:
     from pipeline.retraining.state import State
 
 FEWEST_CHARACTERS = 8  # of a hash that names a delivery
+WITHDRAWN = "withdrawn"  # in a note: why
 
 
-def is_known(sha256: str, state: State) -> bool:
-    """Whether a file was taken in, refused or withdrawn before."""
-    return _place(sha256, state).exists() or (state.refused / f"{sha256}.json").exists()
+def is_known(sha256: str, state: State, judged_by: str) -> bool:
+    """Whether a file was taken in, withdrawn, or refused by the same parameters before."""
+    if (note := _note(sha256, state)) is not None:
+        return WITHDRAWN in note or note.get("judged_by") == judged_by
+    return _place(sha256, state).exists()
+
+
+def kept_deliveries(state: State) -> list[Path]:
+    """Return the files of all deliveries that were taken in and not withdrawn since."""
+    paths = sorted(state.deliveries.glob("*.parquet"))
+    return [path for path in paths if not _is_withdrawn(path.stem, state)]
 
 
 def keep(table: pd.DataFrame, sha256: str, state: State) -> None:
@@ -36,8 +45,7 @@ def all_deliveries(state: State) -> pd.DataFrame | None:
     """Return the rows of all deliveries, or None before the first."""
     import pandas as pd
 
-    paths = sorted(state.deliveries.glob("*.parquet"))
-    tables = [table for table in map(pd.read_parquet, paths) if len(table)]
+    tables = [table for table in map(pd.read_parquet, kept_deliveries(state)) if len(table)]
     return joined(tables) if tables else None
 
 
@@ -81,7 +89,7 @@ def withdraw(name: str, state: State, *, reason: str, by: str | None = None) -> 
     sha256 = _named(name, state)
     note = {
         "file": Path(name).name,
-        "reason": f"withdrawn: {reason.strip()}",
+        WITHDRAWN: reason.strip(),
         "by": by or user_name(),
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
     }
@@ -93,7 +101,7 @@ def withdraw(name: str, state: State, *, reason: str, by: str | None = None) -> 
 
 
 def _named(name: str, state: State) -> str:
-    kept = sorted(path.stem for path in state.deliveries.glob("*.parquet"))
+    kept = [path.stem for path in state.deliveries.glob("*.parquet")]
     if Path(name).is_file():
         name = file_sha256(Path(name))
     found = [sha256 for sha256 in kept if sha256.startswith(name)]
@@ -104,6 +112,17 @@ def _named(name: str, state: State) -> str:
             "its SHA-256"
         )
     return found[0]
+
+
+def _note(sha256: str, state: State) -> dict[str, Any] | None:
+    """Return why a file was refused or withdrawn."""
+    place = state.refused / f"{sha256}.json"
+    return read_json(place) if place.exists() else None
+
+
+def _is_withdrawn(sha256: str, state: State) -> bool:
+    note = _note(sha256, state)
+    return note is not None and WITHDRAWN in note
 
 
 def _place(sha256: str, state: State) -> Path:

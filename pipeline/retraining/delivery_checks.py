@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from features.schema import TransactionSchema
 
 FEWEST_TO_COMPARE = 200  # rows; fewer say nothing about drift
+LARGEST_FIRST_RATE = 0.5  # share of frauds where none were known
 MAX_NAMED = 3
 SECONDS_PER_DAY = 86_400
 
@@ -54,11 +55,14 @@ def checked(
     _check_names(table, before, data)
     if not len(table):
         return table  # it says that nothing happened
+    if before is not None and data.label not in before:
+        before = before.assign(**{data.label: np.nan})
     kept = _in_kept_types(table, before, data)
     _check_times(kept, before, data, limits)
     if before is not None:
         _check_beside(kept, before, data, limits)
-    return kept
+    # Another column may turn out to be the label; an empty one of this name would stay.
+    return kept if data.label in table else kept.drop(columns=data.label)
 
 
 def text_columns(before: pd.DataFrame | None) -> list[str]:
@@ -97,7 +101,8 @@ def _in_kept_types(
     known = labels.dropna()
     if not set(known.unique().tolist()) <= {0, 1}:
         raise RefusedError(f"column {label} must hold 0, 1 or nothing")
-    filled = table.assign(**{label: 0 if known.empty else labels.fillna(0)})
+    labels = pd.Series(labels.to_numpy(dtype=np.float64, na_value=np.nan), table.index)
+    filled = table.assign(**{label: labels.fillna(0)})
     filled = _text_as_before(filled, before, data)
     try:
         schema = resolve_schema(
@@ -117,7 +122,7 @@ def _in_kept_types(
         )
     for name in set(table) - set(schema.columns):
         rows[name] = _plain(table[name])
-    rows[label] = labels.to_numpy(dtype=np.float64, na_value=np.nan)
+    rows[label] = labels.to_numpy()
     names = [name for name in table if name != label] if before is None else list(before)
     return rows[[*(name for name in names if name != label), label]]
 
@@ -133,7 +138,8 @@ def _text_as_before(
     marked = {}
     for name in set(text_columns(before)) - set(data.ignored):
         was_boolean = set(before[name].unique()) <= set(SPELLINGS.values())
-        if was_boolean or not pd.api.types.is_numeric_dtype(table[name]):
+        is_boolean = pd.api.types.is_bool_dtype(table[name])
+        if (was_boolean and is_boolean) or not pd.api.types.is_numeric_dtype(table[name]):
             text = table[name].map(str, na_action="ignore")
             marked[name] = (text.replace(SPELLINGS) if was_boolean else text).astype("category")
     return table.assign(**marked)
@@ -174,7 +180,7 @@ def _check_times(
     if limits.max_days_ahead is None:
         return
     seconds = np.sort(table[data.time].to_numpy())
-    newest = seconds[0] if before is None else before[data.time].max()
+    newest = seconds[0] if before is None else _newest(before, str(data.time))
     later = np.concatenate([[newest], seconds[seconds > newest]])
     gaps = np.flatnonzero(np.diff(later) > limits.max_days_ahead * SECONDS_PER_DAY)
     if not len(gaps):
@@ -191,6 +197,20 @@ def _check_times(
     )
 
 
+def _newest(before: pd.DataFrame, time: str) -> float:
+    import pandas as pd
+
+    from features.row_checks import seconds_of
+
+    seconds = seconds_of(before[time])
+    if not pd.api.types.is_numeric_dtype(seconds):
+        raise RefusedError(
+            f"column {time} (data.time) holds text in the deliveries before: was data.time another "
+            "column when they were taken in?"
+        )
+    return float(seconds.max())
+
+
 def _check_beside(
     table: pd.DataFrame, before: pd.DataFrame, data: DataParams, limits: RetrainParams
 ) -> None:
@@ -202,18 +222,35 @@ def _check_beside(
     import pandas as pd
 
     both = joined([before, table[list(before)]])
-    identity = pd.util.hash_pandas_object(both.drop(columns=data.label), index=False).to_numpy()
-    is_new = np.arange(len(both)) >= len(before)
-    is_fresh = is_new & ~np.isin(identity, identity[: len(before)])
+    used = [name for name in both if name != data.label and name not in data.ignored]
+    _check_categories(both[used])
+    identity = pd.util.hash_pandas_object(both[used], index=False).to_numpy()
+    is_first = ~pd.Series(identity).duplicated().to_numpy()
+    is_of_table = np.arange(len(both)) >= len(before)
+    is_old, is_fresh = is_first & ~is_of_table, is_first & is_of_table
     # Fraud wins where labels contradict each other, as in the window.
     label = both[data.label].groupby(identity).transform("max").to_numpy()
-    if is_fresh.sum() >= FEWEST_TO_COMPARE:
-        _check_drift(both[~is_new], both[is_fresh], data, limits)
-        _check_fraud_rate(label[is_fresh], label[~is_new], limits)
-    completed = both[data.time][is_new & ~is_fresh & both[data.label].notna().to_numpy()]
-    if len(completed):
-        inside = both[data.time].between(completed.min(), completed.max()).to_numpy() & ~is_new
-        _check_fraud_rate(label[inside], label[~is_new & ~inside], limits)
+    if min(is_old.sum(), is_fresh.sum()) >= FEWEST_TO_COMPARE:
+        _check_drift(both[is_old], both[is_fresh], data, limits)
+        _check_fraud_rate(label[is_fresh], label[is_old], limits)
+    is_completed = np.isin(identity, identity[is_of_table & both[data.label].notna().to_numpy()])
+    times = both[data.time][is_old & is_completed]
+    if len(times):
+        inside = is_old & both[data.time].between(times.min(), times.max()).to_numpy()
+        # Rows without a label count as well: their frauds may be known before their all-clear.
+        _check_fraud_rate(np.nan_to_num(label[inside]), label[is_old & ~inside], limits)
+
+
+def _check_categories(used: pd.DataFrame) -> None:
+    from features.schema import MAX_CATEGORIES
+
+    for name in text_columns(used):
+        n_values = used[name].nunique()
+        if n_values > MAX_CATEGORIES:
+            raise RefusedError(
+                f"column {name} would hold {n_values} different texts with the deliveries before; "
+                f"at most {MAX_CATEGORIES} categories can be used"
+            )
 
 
 def _check_drift(
@@ -248,11 +285,13 @@ def _counts(old: pd.Series, new: pd.Series) -> tuple[np.ndarray, np.ndarray]:
 
 def _check_fraud_rate(now: np.ndarray, then: np.ndarray, limits: RetrainParams) -> None:
     now, then = (labels[~np.isnan(labels)] for labels in (now, then))
-    if len(now) < FEWEST_TO_COMPARE or not then.sum():
+    if len(now) < FEWEST_TO_COMPARE:
         return
-    rate, usual = float(now.mean()), float(then.mean())
+    rate, usual = float(now.mean()), float(then.mean()) if len(then) else 0.0
     # Some frauds more or less are chance: three standard deviations of their number.
     allowed = limits.max_fraud_rate_ratio * usual + 3 * np.sqrt(usual / len(now))
+    if not usual:  # nothing to compare with
+        allowed = LARGEST_FIRST_RATE
     if rate > allowed:
         raise RefusedError(
             f"the fraud rate of its labels is {rate:.3%}, before it was {usual:.3%}; more than "

@@ -126,9 +126,11 @@ def paired_gates(rows: Rows, limits: RetrainParams, *, seed: int) -> list[Gate]:
     if rows.champion is None:
         return []
     n_frauds = int(rows.label.sum())
+    n_genuine = len(rows.label) - n_frauds
     enough = Gate(
-        "frauds", n_frauds >= limits.min_frauds, n_frauds, limits.min_frauds,
-        f"{n_frauds} frauds to compare champion and challenger by, at least {limits.min_frauds}",
+        "frauds", n_frauds >= limits.min_frauds and n_genuine > 0, n_frauds, limits.min_frauds,
+        f"{n_frauds} frauds and {n_genuine} genuine rows to compare champion and challenger by, "
+        f"at least {limits.min_frauds} and 1",
     )  # fmt: skip
     if not enough.passed:
         return [enough]

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import logging
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -82,9 +85,16 @@ def take_in(
     accepted: dict[str, pd.DataFrame] = {}
     kept = all_deliveries(state)
     before = kept  # and what is accepted now
+    judged_by = _parameters(data, limits)
+    new = []
     for path in _files(place):
         sha256 = _sha256(path)
-        if sha256 in accepted or (sha256 is not None and is_known(sha256, state)):
+        if sha256 is not None and is_known(sha256, state, judged_by):
+            found.known += 1
+        else:
+            new.append((path, sha256))
+    for path, sha256 in sorted(new, key=lambda one: _first_time(one[0], data)):
+        if sha256 in accepted:
             found.known += 1
             continue
         table, reason = _look(path, before, data, limits, doubts)
@@ -99,7 +109,9 @@ def take_in(
             found.refused[path.name] = reason
             # Two files that do not go together: which of them is wrong a person has to say.
             if before is kept or _look(path, kept, data, limits, doubts)[0] is None:
-                found.to_remember[sha256] = {"file": path.name, "reason": reason}
+                found.to_remember[sha256] = {
+                    "file": path.name, "reason": reason, "judged_by": judged_by,
+                }  # fmt: skip
     if not found.refused:
         for sha256, table in accepted.items():
             keep(table, sha256, state)
@@ -127,6 +139,35 @@ def _look(
         return None, str(error)
     reason = None if doubts is None else doubts(table)
     return (table, "") if reason is None else (None, reason)
+
+
+def _first_time(path: Path, data: DataParams) -> float:
+    """Return the time of a file's oldest row: files are checked in this order, then by name."""
+    import pandas as pd
+
+    from features.row_checks import seconds_of
+
+    columns = [str(data.time)]
+    try:
+        if path.suffix.lower() == ".parquet":
+            table = pd.read_parquet(path, columns=columns)
+        else:
+            table = pd.read_csv(path, usecols=columns)
+        first = float(seconds_of(table[data.time]).min())
+    except (OSError, ValueError, KeyError, TypeError):
+        return float("inf")  # `checked` will say what is wrong with it
+    return float("inf") if math.isnan(first) else first
+
+
+def _parameters(data: DataParams, limits: RetrainParams) -> str:
+    """Hash of all that the judgement of a file depends on, beside the file and the deliveries."""
+    columns = data.model_dump(
+        mode="json", include={"label", "time", "amount", "features", "ignored"}
+    )
+    allowed = limits.model_dump(
+        include={"max_psi", "max_fraud_rate_ratio", "max_days_ahead", "min_label_agreement"}
+    )
+    return hashlib.sha256(json.dumps([columns, allowed], sort_keys=True).encode()).hexdigest()
 
 
 def _sha256(path: Path) -> str | None:

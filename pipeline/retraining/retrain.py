@@ -181,6 +181,9 @@ def _window(
     table = all_deliveries(state)
     if table is None:
         return Report(NOTHING_NEW, "no delivery holds a row", facts)
+    if params.data.label not in table:
+        reason = f"no delivery holds the column {params.data.label} (data.label) yet"
+        return Report(NOTHING_NEW if facts["champion"] is None else DATA_REFUSED, reason, facts)
     try:
         window = labelled_window(table, params, given)
     except InputError as error:
@@ -207,7 +210,8 @@ def _challenge(
     )
     registry.point(CHALLENGER, version)
     facts |= {"challenger": version, "run_id": trained.run_id, "data_sha256": trained.data_sha256}
-    if any(entry.get("challenge") == key for entry in read_history(state.history)):
+    before = read_history(state.history)
+    if any((one.get("challenge"), one["version"]) == (key, version) for one in before):
         # An interrupted call had promoted it; what a person has decided since stands.
         now = "it" if champion == version else f"version {champion}"
         reason = f"version {version} had been promoted already; {now} is the champion"

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from pipeline.errors import InputError
 from pipeline.labelling.table import GivenLabel
-from pipeline.params import Params
+from pipeline.params import DataParams, Params
 from pipeline.retraining.given_labels import labelled_by_people
 
 if TYPE_CHECKING:
@@ -58,14 +59,22 @@ def labelled_window(
     InputError
         If the columns cannot be used.
     """
+    from pandas.api import types
+
     from features.row_checks import seconds_of
 
     time, label = str(params.data.time), params.data.label
-    identity = [str(name) for name in table if name != label]
+    # Columns that nothing uses may be spelled otherwise in another delivery.
+    identity = [str(name) for name in table if name not in (label, *params.data.ignored)]
     # The greatest label wins; missing ones come last.
     ordered = table.sort_values(label, ascending=False, kind="stable", na_position="last")
     rows = ordered.drop_duplicates(subset=identity)
     seconds = seconds_of(rows[time])
+    if not types.is_numeric_dtype(seconds):
+        raise InputError(
+            f"column {time} (data.time) of the deliveries holds neither numbers nor times"
+        )
+    rows = with_codes(rows, params.data)
     newest = float(seconds.max()) - params.retrain.label_delay_days * SECONDS_PER_DAY
     inside = seconds <= newest
     if params.retrain.window_days is not None:
@@ -79,6 +88,16 @@ def labelled_window(
         kept |= is_used
     window = rows[kept].sort_values([time, *identity], kind="stable", ignore_index=True)
     return Window(window.astype({label: "float64" if used else "int8"}), used)
+
+
+def with_codes(rows: pd.DataFrame, data: DataParams) -> pd.DataFrame:
+    """Mark text that a model uses as categories: codes may read as numbers, and are none."""
+    from pandas.api import types
+
+    texts = [name for name in rows if not types.is_numeric_dtype(rows[name])]
+    return rows.astype(
+        {name: "category" for name in texts if name not in (data.time, *data.ignored)}
+    )
 
 
 def _end_of_training(seconds: pd.Series, params: Params) -> float:

@@ -48,9 +48,9 @@ class ParquetTable:
         """Yield the transactions; keys keep their types."""
         keys = [name for name in self.names if name not in schema.inputs]
         inputs = [name for name in self.names if name in schema.inputs]
-        size = self.path.stat().st_size
         first_row = 1
         with self._open() as file:
+            size = self.path.stat().st_size
             if file.schema_arrow != self._schema:
                 raise InputError(f"{self.path} was changed meanwhile: its columns are others now")
             n_all = file.metadata.num_rows

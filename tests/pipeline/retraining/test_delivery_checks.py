@@ -31,6 +31,9 @@ def coded(table, texts):
         lambda table: table[table.columns[::-1]],
         lambda table: table.astype({"Class": "boolean"}),
         lambda table: table.astype({"Class": "Int8"}),
+        lambda table: table.assign(
+            Class=table["Class"].astype("boolean").where(table.index % 2 == 0, None)
+        ),
         lambda table: table.drop(columns="Class"),
     ],
 )
@@ -67,6 +70,15 @@ def test_columns_of_another_kind_are_refused_at_once(deliver, week, state, writt
     assert pd.Series(found.refused).str.contains(reason).all(), found.refused
     assert deliver(c=coded(week(2), ["A", "B"])).refused == {}
     assert len(all_deliveries(state)) == 2000
+
+
+@pytest.mark.parametrize("n_rows", [100, 1000])
+def test_numbers_are_no_booleans(deliver, week, n_rows):
+    deliver(a=week(0).assign(flag=[True, False] * 500))
+    found = deliver(b=week(1, n_rows).assign(flag=np.resize([0, 1], n_rows)))
+    assert found.refused == {
+        "b.parquet": "column flag holds numbers, in the deliveries before it held text"
+    }
 
 
 @pytest.mark.parametrize("texts", [["A", "B"], ["true", "false"], ["TRUE", "FALSE"]])
@@ -108,6 +120,13 @@ def test_files_of_one_call_are_compared_with_each_other(deliver, place, week, st
     assert deliver().refused == {}
 
 
+@pytest.mark.parametrize("order", [range(1, 13), range(12, 0, -1)])
+def test_months_are_taken_in_whatever_their_names(deliver, week, order):
+    """By name 2024-10 comes before 2024-2, and would be 240 days ahead."""
+    months = {f"2024-{name}": week(4 * number, 300) for number, name in enumerate(order)}
+    assert deliver(**months).refused == {}
+
+
 def late(table, n_rows, days):
     times = table["Time"].to_numpy(copy=True)
     times[-n_rows:] += days * DAY
@@ -136,6 +155,81 @@ def test_chargebacks_after_the_all_clear_are_no_drift(deliver, week, state):
     deliver(a=week_of_many.assign(Class=0))
     assert deliver(b=frauds).refused == {}
     assert deliver(c=pd.concat([week(1, 5_000), frauds[:250]])).refused == {}
+
+
+def test_transactions_that_come_again_and_again_count_once(deliver, week):
+    """A list of all chargebacks so far, every day."""
+    many = week(0, 3000)
+    frauds = many[many["Class"] == 1]
+    deliver(a=many)
+    for day in range(2, len(frauds)):
+        assert deliver(**{f"list{day}": frauds[:day]}).refused == {}
+    wrong = week(1, 3000).assign(Class=np.arange(3000) % 5 < 2)
+    assert "fraud rate" in deliver(wrong=wrong).refused["wrong.parquet"]
+    assert deliver(next=week(1, 3000)).refused == {}
+
+
+def test_frauds_may_be_known_before_the_all_clear(deliver, week):
+    table = week(0, 20_000)
+    deliver(a=table.assign(Class=np.nan), b=week(1))
+    assert deliver(c=table[table["Class"] == 1]).refused == {}
+
+
+def test_wrong_labels_of_the_whole_history_are_refused(deliver, week):
+    deliver(a=week(0), b=week(1))
+    wrong = pd.concat([week(0), week(1)]).assign(Class=np.arange(2000) % 3 > 0)
+    assert "fraud rate" in deliver(c=wrong).refused["c.parquet"]
+
+
+def test_a_column_that_turns_out_to_be_the_label_costs_nothing(place, state, week, parameters):
+    """data.label was wrong at first; nothing of that name stays behind."""
+    week(0).rename(columns={"Class": "is_fraud"}).to_parquet(place / "a.parquet")
+    assert len(take_in(place, state, parameters.data, parameters.retrain).new) == 1
+    assert "Class" not in all_deliveries(state)
+    right = parameters.data.model_copy(update={"label": "is_fraud"})
+    week(1).rename(columns={"Class": "is_fraud"}).to_parquet(place / "b.parquet")
+    assert take_in(place, state, right, parameters.retrain).refused == {}
+    chosen = parameters.model_copy(update={"data": right})
+    assert len(labelled_window(all_deliveries(state), chosen).rows) == 2000
+
+
+def test_an_unused_column_tells_no_two_transactions_apart(place, state, week, parameters):
+    """Chargebacks complete their rows, although a key is spelled otherwise."""
+    data = parameters.data.model_copy(update={"ignored": ("id",)})
+    first = week(0).assign(id=np.arange(1000))
+    frauds = first[first["Class"] == 1]
+    deliveries = [first.assign(Class=0), week(1).assign(id="A17"), frauds.assign(id="17")]
+    for number, table in enumerate(deliveries):
+        table.to_csv(place / f"{number}.csv", index=False)
+        assert take_in(place, state, data, parameters.retrain).refused == {}
+    window = labelled_window(
+        all_deliveries(state), parameters.model_copy(update={"data": data})
+    ).rows
+    assert len(window) == 2000
+    assert window["Class"].sum() == len(frauds) + week(1)["Class"].sum()
+
+
+def test_codes_stay_codes_in_the_window(deliver, week, state, parameters):
+    """Most of them may read as numbers: as text alone they would pass for numbers."""
+    deliver(a=coded(week(0), ["A1", "B1", "0742"]), b=coded(week(1), ["A1", "B1", "0742"]))
+    table = all_deliveries(state)
+    table.loc[10:, "code"] = "0742"
+    assert labelled_window(table, parameters).rows["code"].dtype == "category"
+
+
+def test_more_categories_than_can_be_used_are_refused_in_time(deliver, week):
+    names = np.array([f"shop {i}" for i in range(160)])
+    for number, shops in enumerate((names[:80], names[40:100])):
+        assert deliver(**{f"{number}": week(number, 150).assign(
+            shop=np.resize(shops, 150))}).refused == {}  # fmt: skip
+    found = deliver(last=week(2, 150).assign(shop=np.resize(names[90:], 150)))
+    assert "column shop would hold 160 different texts" in found.refused["last.parquet"]
+
+
+@pytest.mark.parametrize("n_rows", [1, 5, 150])
+def test_a_tiny_first_delivery_is_no_measure_of_drift(deliver, week, n_rows):
+    deliver(a=week(0)[:n_rows])
+    assert deliver(b=week(1)).refused == {}
 
 
 def test_labels_that_make_known_transactions_frauds_are_refused(deliver, week):

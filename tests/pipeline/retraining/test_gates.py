@@ -72,6 +72,8 @@ def test_a_handful_of_frauds_compares_nothing(rng, parameters):
     assert (gate.name, gate.passed, gate.found, gate.limit) == ("frauds", False, 9, 10)
     none = Rows(np.zeros(3, int), np.zeros(3), np.zeros(3), (0.5, 0.5), 0.01)
     assert names(paired_gates(none, parameters.retrain, seed=0)) == {"frauds"}
+    frauds = Rows(np.ones(12, int), np.ones(12), np.ones(12), (0.5, 0.5), 0.01)
+    assert names(paired_gates(frauds, parameters.retrain, seed=0)) == {"frauds"}
     enough = parameters.retrain.model_copy(update={"min_frauds": 9})
     assert names(paired_gates(of_few, enough, seed=0)) == set()
 

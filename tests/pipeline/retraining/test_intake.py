@@ -138,7 +138,7 @@ def test_a_delivery_is_withdrawn_and_passed_over_from_then_on(deliver, place, we
             withdraw(name, state, reason="wrong export")
     sha256 = withdraw(str(place / "b.parquet"), state, reason="wrong export", by="Ada")
     note = read_json(state.refused / f"{sha256}.json")
-    assert (note["reason"], note["by"]) == ("withdrawn: wrong export", "Ada")
+    assert (note["withdrawn"], note["by"]) == ("wrong export", "Ada")
     assert len(pd.read_parquet(state.withdrawn / f"{sha256}.parquet")) == 1000
     assert (deliver().known, len(all_deliveries(state))) == (2, 1000)
     (kept,) = state.deliveries.iterdir()
@@ -146,6 +146,27 @@ def test_a_delivery_is_withdrawn_and_passed_over_from_then_on(deliver, place, we
         withdraw(kept.stem[:12], state, reason=" ")
     withdraw(kept.stem[:12], state, reason="as well")
     assert all_deliveries(state) is None
+
+
+def test_a_withdrawal_that_was_killed_half_way_counts(deliver, week, state, monkeypatch):
+    deliver(a=week(0), b=week(1))
+    name = sorted(path.stem for path in state.deliveries.iterdir())[0]
+    with monkeypatch.context() as patch:
+        patch.setattr(type(state), "withdrawn", property(lambda _: 1 / 0))
+        with pytest.raises(ZeroDivisionError):
+            withdraw(name, state, reason="wrong export")
+    assert len(all_deliveries(state)) == 1000
+    assert withdraw(name, state, reason="wrong export") == name
+
+
+def test_what_other_parameters_refused_is_looked_at_again(place, week, state, parameters):
+    week(0).to_parquet(place / "a.parquet", index=False)
+    wrong = parameters.data.model_copy(update={"time": "When"})
+    found = take_in(place, state, wrong, parameters.retrain)
+    assert found.refused == {"a.parquet": "columns are missing: When"}
+    remember(found, state)
+    assert take_in(place, state, wrong, parameters.retrain).known == 1
+    assert len(take_in(place, state, parameters.data, parameters.retrain).new) == 1
 
 
 def test_a_place_that_does_not_exist(state, parameters, tmp_path):
