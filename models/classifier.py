@@ -23,6 +23,7 @@ from models.vae import TabularVAE
 
 LARGEST_SEED = 2**31 - 1
 LAST_FILE = "sgan_last.keras"
+STATE_FILE = "classifier.json"
 
 
 class SGANClassifier(ClassifierMixin, BaseEstimator):
@@ -392,7 +393,7 @@ class SGANClassifier(ClassifierMixin, BaseEstimator):
             "collapses": self.collapses_,
             "pseudo_label_warnings": self.pseudo_label_warnings_,
         }
-        (folder / "classifier.json").write_text(
+        (folder / STATE_FILE).write_text(
             json.dumps(state, indent=2, sort_keys=True) + "\n", encoding="utf-8"
         )
 
@@ -400,7 +401,11 @@ class SGANClassifier(ClassifierMixin, BaseEstimator):
     def load(cls, folder):
         """Read a classifier that `save` wrote; it scores, it has no training history."""
         folder = Path(folder)
-        state = json.loads((folder / "classifier.json").read_text(encoding="utf-8"))
+        if not (folder / STATE_FILE).is_file():
+            raise FileNotFoundError(
+                f"{folder} has no {STATE_FILE}: give a folder that `save` wrote"
+            )
+        state = json.loads((folder / STATE_FILE).read_text(encoding="utf-8"))
         model = load_model(folder / "sgan.keras")
         # Saved before there were schedules.
         state["parameters"].setdefault("learning_rate_schedule", "constant")

@@ -246,6 +246,11 @@ def test_a_saved_classifier_gives_the_same_scores_in_another_process(fitted, tmp
     assert state["chosen_epoch"] == fitted.chosen_epoch_
 
 
+def test_a_folder_that_holds_no_classifier_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"has no classifier\.json: give a folder"):
+        SGANClassifier.load(tmp_path)
+
+
 def test_the_last_epoch_is_kept_beside_the_best(fitted, tmp_path):
     fitted.save(tmp_path, with_last=True)
     loaded = SGANClassifier.load(tmp_path)
