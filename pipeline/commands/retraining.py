@@ -92,6 +92,7 @@ def withdraw(file: str, reason: str, by: str | None, state: Path) -> None:
     from pipeline.retraining.deliveries import withdraw as withdraw_delivery
     from pipeline.retraining.state import State
 
+    _check_exists(state)
     folder = State(state.resolve())
     with folder.alone():
         sha256 = withdraw_delivery(file, folder, reason=reason, by=by)
@@ -105,9 +106,8 @@ def history(state: Path) -> None:
     """Show every promotion and rollback, after checking that none was changed or left out."""
     from pipeline.retraining.promotion import verified_history
 
+    _check_exists(state)
     registry, folder = _opened(state)
-    if not folder.folder.is_dir():
-        raise InputError(f"--state {state} does not exist; name the folder that retrain writes to")
     entries = verified_history(registry, folder)
     for entry in entries:
         former = entry["former_version"] or "none"
@@ -117,6 +117,11 @@ def history(state: Path) -> None:
         )
     noun = "entry" if len(entries) == 1 else "entries"
     click.echo(f"{len(entries)} {noun}, all seals hold")
+
+
+def _check_exists(state: Path) -> None:
+    if not state.is_dir():
+        raise InputError(f"--state {state} does not exist; name the folder that retrain writes to")
 
 
 def _opened(state: Path) -> Any:

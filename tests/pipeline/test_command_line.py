@@ -125,6 +125,16 @@ def test_unexpected_errors_show_a_traceback_and_end_with_code_1(cli, monkeypatch
     assert "ZeroDivisionError: one over nothing" in result.stderr
 
 
+@pytest.mark.parametrize(
+    "arguments", [["history"], ["withdraw", "week1.csv", "--reason", "wrong export"]]
+)
+def test_a_state_folder_that_does_not_exist_is_named_and_not_made(cli, project, arguments):
+    ended = cli(*arguments, "--state", "nowhere")
+    assert ended.exit_code == 2
+    assert "--state nowhere does not exist" in ended.stderr
+    assert not project.path("nowhere").exists()
+
+
 def test_an_interrupt_that_comes_up_as_another_error_is_one(monkeypatch, capsys):
     """TensorFlow makes a SystemError of it now and then while it compiles."""
 
