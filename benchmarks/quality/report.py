@@ -155,10 +155,11 @@ def write_report(
 
 
 def _origin(outcomes: Outcomes, command: str) -> str:
+    is_whole = len(outcomes.found) == len(outcomes.plan)
     lines = [
         f"Made by `{command}` on {datetime.now(UTC):%d %B %Y}; do not edit. "
-        f"{len(outcomes.found)} of {len(outcomes.plan)} jobs are done; the others are missing "
-        "from the tables.",
+        f"{len(outcomes.found)} of {len(outcomes.plan)} jobs are done"
+        + ("." if is_whole else "; the others are missing from the tables."),
     ]
     found = sorted({_versions(outcome.line) for outcome in outcomes.found})
     if found:
