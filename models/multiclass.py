@@ -160,6 +160,8 @@ class MulticlassSGANClassifier(SavedInFolder, ClassifierMixin, BaseEstimator):
         **{name: SGAN_CONSTRAINTS[name]
            for name in (*NETWORK, *TRAINING, "n_members", "epochs", "input_noise", "random_state")
            if name in SGAN_CONSTRAINTS},
+        "batch_size": COUNT,
+        "unsupervised_batch_size": COUNT,
     }  # fmt: skip
 
     def __init__(

@@ -176,7 +176,7 @@ def test_a_server_away_for_long_costs_one_call(remote):
     assert f"MLflow at {remote.server.uri} failed" in errors
     assert "Traceback" not in errors
     assert remote.registry().champion() == "1"
-    assert remote.run("history").stdout.endswith("1 entries, all seals hold\n")
+    assert remote.run("history").stdout.endswith("1 entry, all seals hold\n")
 
     second = remote.outcome(*LONG)
     assert (second["outcome"], second["champion"], second["challenger"]) == ("promoted", "1", "2")
