@@ -22,9 +22,10 @@ WITHDRAWN = "withdrawn"  # in a note: why
 
 def is_known(sha256: str, state: State, judged_by: str) -> bool:
     """Whether a file was taken in, withdrawn, or refused by the same parameters before."""
-    if (note := _note(sha256, state)) is not None:
-        return WITHDRAWN in note or note.get("judged_by") == judged_by
-    return _place(sha256, state).exists()
+    if _place(sha256, state).exists():  # other parameters may have refused it before
+        return True
+    note = _note(sha256, state)
+    return note is not None and (WITHDRAWN in note or note.get("judged_by") == judged_by)
 
 
 def kept_deliveries(state: State) -> list[Path]:

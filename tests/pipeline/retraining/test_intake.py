@@ -167,6 +167,8 @@ def test_what_other_parameters_refused_is_looked_at_again(place, week, state, pa
     remember(found, state)
     assert take_in(place, state, wrong, parameters.retrain).known == 1
     assert len(take_in(place, state, parameters.data, parameters.retrain).new) == 1
+    again = take_in(place, state, parameters.data, parameters.retrain)
+    assert (again.new, again.known) == ([], 1)
 
 
 def test_a_place_that_does_not_exist(state, parameters, tmp_path):
