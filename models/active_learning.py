@@ -6,7 +6,7 @@ import numpy as np
 from scipy.special import logit, xlogy
 from scipy.stats import rankdata
 
-STRATEGIES = ("mixed", "boundary", "disagreement", "diversity", "random")
+STRATEGIES = ("highest_risk", "mixed", "boundary", "disagreement", "diversity", "random")
 SMALLEST_PROBABILITY = 1e-12  # keeps the log odds of scores 0 and 1 finite
 SHORTLIST = 10  # rows for each query among which "mixed" spreads its choice
 MOST_KNOWN = 1_000  # labelled rows that "diversity" keeps away from
@@ -121,6 +121,7 @@ def choose_queries(
     =============== ==============================================================
     strategy        takes
     =============== ==============================================================
+    "highest_risk"  the highest score: highest risk querying (Carcillo et al. 2018)
     "boundary"      the smallest `boundary_distance`
     "disagreement"  the largest `disagreement`
     "diversity"     `farthest_first`, away from labelled rows too; ignores scores
@@ -166,6 +167,8 @@ def choose_queries(
     --------
     >>> X = np.array([[0.0], [1.0], [1.0], [2.0]])
     >>> members = np.array([[0.1, 0.2], [0.4, 0.6], [0.4, 0.6], [0.3, 0.9]])
+    >>> choose_queries("highest_risk", 2, X, members).tolist()
+    [3, 1]
     >>> choose_queries("boundary", 2, X, members).tolist()
     [1, 3]
     >>> choose_queries("disagreement", 2, X, members).tolist()
@@ -188,7 +191,10 @@ def choose_queries(
         return pool[farthest_first(X[pool], n_queries, known=known)]
     if score is None:
         score = 1.0 / (1.0 + np.exp(-_log_odds(member_scores).mean(axis=1)))
-    nearness = -boundary_distance(np.asarray(score)[pool], threshold)
+    score = np.asarray(score)[pool]
+    if strategy == "highest_risk":
+        return pool[_highest(score, n_queries)]
+    nearness = -boundary_distance(score, threshold)
     contradiction = disagreement(member_scores[pool])
     if strategy == "boundary":
         return pool[_highest(nearness, n_queries)]

@@ -17,30 +17,42 @@ def interval(values):
 
 
 def gains(results):
-    """Average precision less that of the start, which has the same seed and test rows."""
+    """Average precision less that of the start, which has the same seed and test rows.
+
+    `results` are those of one weight of pseudo-labels.
+    """
     start = results[results["n_labels"] == simulation.COUNTS[0]]
     level = start.drop_duplicates("seed").set_index("seed")["average_precision"]
     return results["average_precision"] - results["seed"].map(level)
 
 
+def by_weight(results):
+    """Weight of pseudo-labels and the results with it, one weight after the other."""
+    return list(results.groupby("pseudo_label_weight"))
+
+
 def draw(results, path):
-    """Draw means and bands (one standard deviation over seeds), and the same for the gains."""
+    """Draw mean average precision against labels, a panel for each weight of pseudo-labels.
+
+    Without bands: most of the deviation is the difference between the test rows of the folds, which
+    the strategies share.
+    """
     import matplotlib as mpl
 
     mpl.use("Agg")
     import matplotlib.pyplot as plt
 
-    figure, axes = plt.subplots(1, 2, figsize=(11, 4.8), layout="constrained")
-    titles = {
-        "average_precision": "average precision on test rows",
-        "gain": "gain over the start, same test rows",
-    }
-    table = results.assign(gain=gains(results))
-    for ax, (name, title) in zip(axes, titles.items(), strict=True):
-        _draw_curves(table, name, ax)
-        ax.set(xlabel="labels", ylabel=title, ylim=_limits(table, name))
+    panels = by_weight(results)
+    figure, axes = plt.subplots(
+        1, len(panels), figsize=(11, 4.8), layout="constrained", sharey=True, squeeze=False
+    )
+    for ax, (weight, table) in zip(axes[0], panels, strict=True):
+        _draw_curves(table, ax)
+        ax.set(xlabel="Labels", title=_title(weight))
         ax.grid(alpha=0.25)
-    axes[1].legend(loc="lower right")
+    low, high = zip(*(_limits(table) for _, table in panels), strict=True)
+    axes[0][0].set(ylabel="Average precision on test rows", ylim=(min(low), max(high)))
+    axes[0][-1].legend(loc="lower right")
     n_seeds = results["seed"].nunique()
     figure.suptitle(f"What labels teach, by how they are chosen ({n_seeds} seeds)")
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -48,17 +60,19 @@ def draw(results, path):
     plt.close(figure)
 
 
-def _draw_curves(table, name, ax):
-    colours = {"mixed": "#0072b2", "boundary": "#d55e00", "disagreement": "#009e73",
-               "diversity": "#cc79a7", "random": "0.25"}  # fmt: skip
-    markers = dict(zip(STRATEGIES, "os^Dv", strict=True))
+def _title(weight):
+    return f"With pseudo-labels (weight {weight:g})" if weight else "Without pseudo-labels"
+
+
+def _draw_curves(table, ax):
+    colours = {"highest_risk": "#e69f00", "mixed": "#0072b2", "boundary": "#d55e00",
+               "disagreement": "#009e73", "diversity": "#cc79a7", "random": "0.25"}  # fmt: skip
+    markers = dict(zip(STRATEGIES, "Pos^Dv", strict=True))
     for strategy in simulation.finished(table):
-        by_count = table[table["strategy"] == strategy].groupby("n_labels")[name]
-        mean, spread = by_count.mean(), by_count.std()
+        of_strategy = table[table["strategy"] == strategy]
+        mean = of_strategy.groupby("n_labels")["average_precision"].mean()
         line = {"color": colours[strategy], "linestyle": "--" if strategy == "random" else "-"}
         ax.plot(mean.index, mean, marker=markers[strategy], label=strategy, **line)
-        ax.fill_between(mean.index, mean - spread, mean + spread, alpha=0.13,
-                        color=colours[strategy], linewidth=0)  # fmt: skip
         if strategy == "random":
             count = simulation.TARGET_COUNT
             text = f"{count:,} random labels"
@@ -67,12 +81,11 @@ def _draw_curves(table, name, ax):
                         textcoords="offset points", color="0.3", fontsize=9)  # fmt: skip
 
 
-def _limits(table, name):
-    """Of the axis: around the bands of all points without a fit that failed."""
-    sound = table.groupby(["strategy", "n_labels"])[name].agg(["mean", "std"])
-    sound = sound[~sound.index.isin(failed(table).set_index(["strategy", "n_labels"]).index)]
-    low, high = (sound["mean"] - sound["std"]).min(), (sound["mean"] + sound["std"]).max()
-    return low - 0.02, high + 0.02
+def _limits(table):
+    """Of the axis: around all points without a fit that failed."""
+    mean = table.groupby(["strategy", "n_labels"])["average_precision"].mean()
+    sound = mean[~mean.index.isin(failed(table).set_index(["strategy", "n_labels"]).index)]
+    return sound.min() - 0.02, sound.max() + 0.02
 
 
 def failed(results):
@@ -83,12 +96,8 @@ def failed(results):
 
 def as_markdown(results, command, picture):
     """Return the page."""
-    seeds, strategies = sorted(results["seed"].unique()), simulation.finished(results)
+    seeds = sorted(results["seed"].unique())
     counts, start = simulation.COUNTS, simulation.START
-    missing = [name for name in STRATEGIES if name not in strategies]
-    table = results.pivot_table(index="n_labels", columns="strategy", values="average_precision",
-                                aggfunc=["mean", "std"])  # fmt: skip
-    frauds = results.pivot_table(index="n_labels", columns="strategy", values="n_labelled_frauds")
     lines = [
         "# Active learning",
         "",
@@ -109,13 +118,59 @@ def as_markdown(results, command, picture):
         "To make hundreds of fits affordable the classifier is a small one: "
         + ", ".join(f"`{name}: {value}`" for name, value in simulation.SETTINGS.items())
         + ", no encoders, no synthetic frauds, no validation rows (the last epoch scores). The "
-        "figures compare strategies; they are not those of the full model.",
+        "figures compare strategies; they are not those of the full model. All is simulated with "
+        "each of "
+        + " and ".join(
+            f"`pseudo_label_weight: {weight:g}`" for weight in simulation.PSEUDO_LABEL_WEIGHTS
+        )
+        + ": pseudo-labels count on labelled rows that are a fair sample, which those of a "
+        "strategy are not.",
         "",
         f"![Average precision against labels]({picture})",
         "",
-        "Bands: one standard deviation over seeds. Left, most of it is the difference between the "
-        "test rows of the folds; right, each seed is compared with its own start.",
+        "Means over the seeds.",
+    ]
+    for weight, table in by_weight(results):
+        lines += ["", f"## {_title(weight)}", "", *_table(table), "", *_target(table)]
+    return "\n".join([*lines, "", *_what_pseudo_labels_add(results), ""])
+
+
+def _what_pseudo_labels_add(results):
+    """Compare the weights of pseudo-labels, strategy by strategy, each with its own choices."""
+    without, with_them = simulation.PSEUDO_LABEL_WEIGHTS
+    indexed = results.set_index(["strategy", "n_labels", "pseudo_label_weight", "seed"])
+    figures = indexed["average_precision"].sort_index()
+    strategies = simulation.finished(results)
+    lines = [
+        "## What pseudo-labels add",
         "",
+        "Average precision with them minus without, paired by seed, with 95 % intervals. Each side "
+        "has asked for its own labels; the start is the same.",
+        "",
+        "| labels | " + " | ".join(strategies) + " |",
+        "|---" * (1 + len(strategies)) + "|",
+    ]
+    for n_labels in sorted(results["n_labels"].unique()):
+        cells = []
+        for strategy in strategies:
+            if (strategy, n_labels) not in figures.index.droplevel([2, 3]):
+                cells.append("-")
+                continue
+            here = figures[strategy, n_labels]
+            mean, low, high = interval(here[with_them] - here[without])
+            cells.append(f"{mean:+.3f} ({low:+.3f} to {high:+.3f})")
+        lines.append(f"| {n_labels} | " + " | ".join(cells) + " |")
+    return lines
+
+
+def _table(results):
+    """Average precision by labels and strategy, and what went wrong or is missing."""
+    strategies = simulation.finished(results)
+    missing = [name for name in STRATEGIES if name not in strategies]
+    table = results.pivot_table(index="n_labels", columns="strategy", values="average_precision",
+                                aggfunc=["mean", "std"])  # fmt: skip
+    frauds = results.pivot_table(index="n_labels", columns="strategy", values="n_labelled_frauds")
+    lines = [
         "Average precision, mean and standard deviation over seeds; in brackets the frauds among "
         "the labels, on average:",
         "",
@@ -141,8 +196,7 @@ def as_markdown(results, command, picture):
         ]
     if missing:
         lines += ["", f"Not finished on all seeds, and left out: {', '.join(missing)}."]
-    lines += ["", *_target(results), ""]
-    return "\n".join(lines)
+    return lines
 
 
 def _target(results):
@@ -151,8 +205,6 @@ def _target(results):
     count, budget = simulation.TARGET_COUNT, simulation.TARGET_BUDGET
     yardstick = indexed["random", count]
     lines = [
-        "## Against 1,000 random labels",
-        "",
         f"Target: the best strategy reaches the figure of {count:,} random labels with at "
         f"most {budget}. Random labels give {yardstick.mean():.3f} there. Differences are "
         "paired by seed, with 95 % intervals (Student's t over the seeds).",

@@ -4,6 +4,7 @@ import hashlib
 import json
 import time
 from dataclasses import asdict, dataclass
+from itertools import product
 
 import numpy as np
 import pandas as pd
@@ -25,8 +26,9 @@ SETTINGS = {
     "unsupervised_batch_size": 64, "column_encoding": "none", "column_share": 1.0,
     "dropout": 0.5, "input_noise": 1.0, "final_input_noise": 1.0, "fraud_share": 0.1,
     "discriminator_units": [128, 64], "learning_rate": 1e-3, "learning_rate_schedule": "constant",
-    "unsupervised_weight": 0.1, "pseudo_label_weight": 0.5,
+    "unsupervised_weight": 0.1,
 }  # fmt: skip
+PSEUDO_LABEL_WEIGHTS = (0.0, 0.5)  # everything is simulated with each
 SMALL = {"n_members": 2, "epochs": 1, "steps_per_epoch": 5}
 
 
@@ -56,6 +58,7 @@ class Job:
     strategy: str
     seed: int
     n_labels: int
+    pseudo_label_weight: float
     small: bool
 
     @property
@@ -64,7 +67,7 @@ class Job:
         settings = SETTINGS | (SMALL if self.small else {})
         content = asdict(self) | {"settings": settings, "start": list(START.items())}
         if self.n_labels == COUNTS[0]:
-            content["strategy"] = "start"
+            content["strategy"] = ["start of", *STRATEGIES]
         content["counts"] = [n for n in (*COUNTS, *LATER_COUNTS) if n <= self.n_labels]
         text = json.dumps(content, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
@@ -102,7 +105,10 @@ def run_job(job, fold, labelled):
     y = np.full(len(fold.y), UNLABELLED)
     y[labelled] = fold.y[labelled]
     settings = SETTINGS | (SMALL if job.small else {})
-    classifier = SGANClassifier(**settings, random_state=1000 * job.seed + job.n_labels)
+    classifier = SGANClassifier(
+        **settings, pseudo_label_weight=job.pseudo_label_weight,
+        random_state=1000 * job.seed + job.n_labels,
+    )  # fmt: skip
     classifier.fit(fold.X, y)
     score = classifier.decision_function(fold.X_test)
     pool = np.flatnonzero(y == UNLABELLED)
@@ -138,12 +144,12 @@ def simulate(table, ledger, seeds, *, small):
     """Run what the results file lacks, the strategies one after the other."""
     done = ledger.by_key()
     folds = {}
-    for strategy in ("random", *(name for name in STRATEGIES if name != "random")):
+    for weight, strategy in product(PSEUDO_LABEL_WEIGHTS, reversed(STRATEGIES)):
         for seed in seeds:
             fold = folds[seed] = folds.get(seed) or make_fold(table, seed)
             labelled = start_rows(fold, seed)
             for n_labels in counts_of(strategy):
-                job = Job(strategy, seed, n_labels, small)
+                job = Job(strategy, seed, n_labels, weight, small)
                 if job.key not in done:
                     figures, score = run_job(job, fold, labelled)
                     ledger.add(figures, {"score": score})
@@ -156,19 +162,19 @@ def simulate(table, ledger, seeds, *, small):
 def collect(ledger, seeds, *, small):
     """Figures of the jobs of finished strategies, those that have all seeds at all counts.
 
-    Columns: strategy, seed, n_labels, average_precision, n_labelled_frauds, seconds.
+    Columns: pseudo_label_weight, strategy, seed, n_labels, average_precision,
+    n_labelled_frauds, seconds.
     """
     done = ledger.by_key()
     rows = [
-        {"strategy": strategy, "seed": seed, "n_labels": n_labels}
+        {"pseudo_label_weight": weight, "strategy": strategy, "seed": seed, "n_labels": n_labels}
         | {name: line[name] for name in ("average_precision", "n_labelled_frauds", "seconds")}
-        for strategy in STRATEGIES
-        for seed in seeds
+        for weight, strategy, seed in product(PSEUDO_LABEL_WEIGHTS, STRATEGIES, seeds)
         for n_labels in counts_of(strategy)
-        if (line := done.get(Job(strategy, seed, n_labels, small).key))
+        if (line := done.get(Job(strategy, seed, n_labels, weight, small).key))
     ]
     found = pd.DataFrame(rows)
-    n_jobs = found.groupby("strategy")["seed"].transform("size")
+    n_jobs = found.groupby(["pseudo_label_weight", "strategy"])["seed"].transform("size")
     wanted = found["strategy"].map(lambda name: len(seeds) * len(counts_of(name)))
     return found[n_jobs == wanted].reset_index(drop=True)
 

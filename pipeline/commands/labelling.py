@@ -13,7 +13,7 @@ from pipeline.commands.logging_options import logging_options
 logger = logging.getLogger(__name__)
 
 # As models.active_learning.STRATEGIES, which would import numpy and scipy here.
-STRATEGIES = ("mixed", "boundary", "disagreement", "diversity", "random")
+STRATEGIES = ("highest_risk", "mixed", "boundary", "disagreement", "diversity", "random")
 params_option = click.option(
     "--params", "params_file", type=click.Path(path_type=Path, dir_okay=False),
     default=Path("params.yaml"), show_default=True, help="Where augment.labels is read.",
@@ -117,8 +117,18 @@ def import_(file: Path, replace: bool, params_file: Path) -> None:
     Example: counterfoil label import ask.csv
     """
     from pipeline.labelling.importing import import_labels
+    from pipeline.params import load_params
 
-    click.echo(import_labels(file, _labels_folder(params_file), replace=replace).in_words())
+    done = import_labels(file, _labels_folder(params_file), replace=replace)
+    click.echo(done.in_words())
+    if done.n_chosen and load_params(params_file).sgan.pseudo_label_weight:
+        click.echo(
+            "Next: counterfoil run -S sgan.pseudo_label_weight=0\n"
+            f"({done.n_chosen} labels were asked for by a model, and pseudo-labels need a fair "
+            "sample:\ndocs/labelling.md)"
+        )
+    else:
+        click.echo("Next: counterfoil run")
 
 
 def _labels_folder(params_file: Path) -> Path:

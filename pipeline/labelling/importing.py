@@ -23,6 +23,7 @@ from pipeline.labelling.table import (
 logger = logging.getLogger(__name__)
 
 MAX_NAMED = 5
+FAIR_SAMPLES = ("random", "")  # "": labels that no suggestion asked for
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,8 @@ class Imported:
         Labels that were changed.
     n_open : int
         Rows of the file without an answer.
+    n_chosen : int
+        Labels of the table that a model asked for: those of every strategy but "random".
     path : Path
         The table of labels.
     """
@@ -48,6 +51,7 @@ class Imported:
     n_known: int
     n_replaced: int
     n_open: int
+    n_chosen: int
     path: Path
 
     def in_words(self) -> str:
@@ -95,6 +99,7 @@ def import_labels(path: Path, folder: Path, *, replace: bool = False) -> Importe
             raise InputError(_contradiction(path, folder, changed, before, answers))
         new = [key for key in answers if key not in before]
         after = before | {key: answers[key] for key in [*new, *changed]}
+        strategies = [label.facts["strategy"] for label in after.values()]
         if new or changed:
             with naming_the_file(folder / FILE):
                 write_given_labels(after, folder)
@@ -104,6 +109,7 @@ def import_labels(path: Path, folder: Path, *, replace: bool = False) -> Importe
         n_known=len(answers) - len(new) - len(changed),
         n_replaced=len(changed),
         n_open=len(sheet.rows) - sheet.n_answered,
+        n_chosen=sum(strategy not in FAIR_SAMPLES for strategy in strategies),
         path=folder / FILE,
     )
 

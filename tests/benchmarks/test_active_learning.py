@@ -66,7 +66,8 @@ def simulated(transactions, tmp_path, monkeypatch):
     return simulated
 
 
-N_JOBS = 2 * (1 + 5 * 2 + 1)  # the start, two more counts for each strategy, a last one for random
+# With two weights and two seeds: the start, two more counts for each strategy, a last for random.
+N_JOBS = 2 * 2 * (1 + 6 * 2 + 1)
 
 
 def test_every_strategy_on_every_seed_with_page_and_picture(simulated, tmp_path):
@@ -74,10 +75,22 @@ def test_every_strategy_on_every_seed_with_page_and_picture(simulated, tmp_path)
     assert len(lines) == Committee.fits == N_JOBS
     assert (tmp_path / "picture.png").stat().st_size > 10_000
     assert "![Average precision against labels](picture.png)" in page
-    assert "| 120 | - | - | - | - | 0." in page
-    assert page.count(" to +") + page.count(" to -") == 5  # an interval for each strategy
+    assert page.count("| 120 | - | - | - | - | - | 0.") == 2
+    # An interval for each strategy with each weight, and for each but the later points.
+    assert page.count(" to +") + page.count(" to -") == 2 * 6 + 3 * 6 + 1
+    added = page.partition("## What pseudo-labels add")[2].splitlines()
+    assert added[-1].startswith("| 120 | - | - | - | - | - | ")
+    done = {
+        (line["strategy"], line["n_labels"], line["pseudo_label_weight"], line["seed"]): line
+        for line in lines
+    }
+    gain = np.mean([
+        done["mixed", 90, 0.5, seed]["average_precision"]
+        - done["mixed", 90, 0.0, seed]["average_precision"] for seed in (0, 1)
+    ])  # fmt: skip
+    assert added[-2].split("|")[3].split()[0] == f"{gain:+.3f}"
     starts = [line for line in lines if line["n_labels"] == 50]
-    assert len(starts) == 2
+    assert len(starts) == 4
     assert set(starts[0]["queried"]) == set(simulation.STRATEGIES)
 
 
@@ -94,8 +107,9 @@ def test_a_stopped_run_goes_on_and_ends_like_an_undisturbed_one(simulated, tmp_p
 
 def test_labels_are_uncovered_one_batch_after_the_other(simulated, table):
     _, lines = simulated()
-    of_mixed = [line for line in lines if line["seed"] == 1 and line["strategy"] == "mixed"]
-    start = next(line for line in lines if line["seed"] == 1 and line["n_labels"] == 50)
+    lines = [line for line in lines if line["seed"] == 1 and line["pseudo_label_weight"]]
+    of_mixed = [line for line in lines if line["strategy"] == "mixed"]
+    start = next(line for line in lines if line["n_labels"] == 50)
     batches = [start["queried"]["mixed"], *(line["queried"].get("mixed", []) for line in of_mixed)]
     assert [len(batch) for batch in batches] == [20, 20, 0]
     assert not set(batches[0]) & set(batches[1])
@@ -110,7 +124,7 @@ def test_the_fit_sees_no_label_that_was_not_asked_for(table, monkeypatch):
     monkeypatch.setattr("models.classifier.SGANClassifier", Committee)
     fold = make_fold(table, 0)
     labelled = simulation.start_rows(fold, 0)
-    job = Job("mixed", 0, 50, True)
+    job = Job("mixed", 0, 50, 0.5, True)
     figures, score = run_job(job, fold, labelled)
     hidden = np.setdiff1d(np.arange(len(fold.y)), labelled)
     other = fold.y.copy()
@@ -122,17 +136,17 @@ def test_the_fit_sees_no_label_that_was_not_asked_for(table, monkeypatch):
 
 
 def test_strategies_share_the_start_and_nothing_else():
-    keys = {Job(name, 0, 50, False).key for name in simulation.STRATEGIES}
+    keys = {Job(name, 0, 50, 0.5, False).key for name in simulation.STRATEGIES}
     assert len(keys) == 1
-    others = {Job(name, seed, 100, small).key for name in simulation.STRATEGIES
-              for seed in (0, 1) for small in (False, True)}  # fmt: skip
-    assert len(others) == 20
+    others = {Job(name, seed, 100, weight, small).key for name in simulation.STRATEGIES
+              for seed in (0, 1) for weight in (0.0, 0.5) for small in (False, True)}  # fmt: skip
+    assert len(others) == 48
 
 
 @pytest.mark.slow
 def test_one_fit_of_the_real_classifier(table):
     fold = make_fold(table, 0)
-    figures, score = run_job(Job("random", 0, 50, True), fold, simulation.start_rows(fold, 0))
+    figures, score = run_job(Job("random", 0, 50, 0.5, True), fold, simulation.start_rows(fold, 0))
     assert 0 < figures["average_precision"] <= 1
     assert np.isfinite(score).all()
     assert all(len(rows) == 50 for rows in figures["queried"].values())

@@ -105,6 +105,8 @@ def test_identical_rows_are_asked_about_once_while_there_are_others(strategy, po
 def test_each_strategy_takes_the_best_by_its_own_measure(pool):
     X, members = pool
     score = expit(np.log(members / (1 - members)).mean(axis=1))
+    riskiest = choose_queries("highest_risk", 20, X, members, threshold=0.3)
+    assert score[riskiest].tolist() == sorted(score)[:-21:-1]
     nearest = choose_queries("boundary", 20, X, members, threshold=0.3)
     distance = boundary_distance(score, 0.3)
     assert sorted(distance[nearest]) == sorted(distance)[:20]
@@ -138,7 +140,7 @@ def test_diversity_looks_at_labelled_rows_and_random_at_nothing(pool):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("nearest", 1, [[0.0]], [[0.5]]), "no strategy 'nearest'; choose among mixed"),
+        (("nearest", 1, [[0.0]], [[0.5]]), "no strategy 'nearest'; choose among highest_risk"),
         (("random", 0, [[0.0]], [[0.5]]), "at least 1, got 0"),
         (("random", 1, [[0.0]], [[1.5]]), "probabilities"),
         (("random", 1, [[0.0]], [[np.nan]]), "probabilities"),

@@ -130,3 +130,28 @@ def test_the_command_takes_the_folder_from_params_yaml(answered, tmp_path, monke
     assert "3 new labels, 2 of them frauds (3 rows of the file have no answer)" in result.output
     with (tmp_path / "given/labels.csv").open(newline="") as file:
         assert len(list(csv.DictReader(file))) == 3
+
+
+@pytest.mark.parametrize(
+    ("strategy", "weight", "expected"),
+    [
+        ("mixed", 0.5, "Next: counterfoil run -S sgan.pseudo_label_weight=0\n(3 labels were"),
+        ("mixed", 0.0, "Next: counterfoil run\n"),
+        ("random", 0.5, "Next: counterfoil run\n"),
+    ],
+)
+def test_pseudo_labels_are_spoken_against_where_a_model_chose_the_rows(
+    strategy, weight, expected, make_sheet, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    params = (Path(__file__).parents[3] / "params.yaml").read_text()
+    assert "pseudo_label_weight: 0.5" in params
+    changed = params.replace("pseudo_label_weight: 0.5", f"pseudo_label_weight: {weight}")
+    (tmp_path / "params.yaml").write_text(changed)
+    sheet = Sheet.read(make_sheet(tmp_path / "some.csv", n_rows=3, strategy=[strategy] * 3))
+    for row in range(3):
+        sheet.answer(row, "1", "Ada")
+    result = CliRunner().invoke(cli, ["label", "import", "some.csv"])
+    assert result.exit_code == 0, result.output
+    assert expected in result.output
+    assert max(map(len, result.output.splitlines()[1:])) <= 80
