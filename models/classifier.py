@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
@@ -13,20 +11,18 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from models.autoencoder import TabularAutoencoder
+from models.classifier_folder import SavedClassifier
 from models.labels import UNLABELLED, encode_labels
 from models.parameter_constraints import SGAN_CONSTRAINTS, check_encoder, check_units
-from models.saving import load_model, save_model
 from models.sgan import INPUT_PARTS, SGAN
 from models.sgan_fit import FitData, SGANFit, Validation, fit_sgan, score_members
 from models.sgan_training import SGANTrainingSettings
 from models.vae import TabularVAE
 
 LARGEST_SEED = 2**31 - 1
-LAST_FILE = "sgan_last.keras"
-STATE_FILE = "classifier.json"
 
 
-class SGANClassifier(ClassifierMixin, BaseEstimator):
+class SGANClassifier(ClassifierMixin, SavedClassifier, BaseEstimator):
     """Semi-supervised GAN that tells frauds from genuine transactions.
 
     A generator makes scaled transactions from noise; a discriminator with two heads on shared
@@ -362,67 +358,6 @@ class SGANClassifier(ClassifierMixin, BaseEstimator):
         """Return the likelier class of each row; array of shape (n_samples,)."""
         check_is_fitted(self)
         return self.classes_[(self.decision_function(X) > 0).astype(int)]
-
-    def save(self, folder, *, with_last=False):
-        """Write the fitted classifier to a folder: JSON and `.keras` files, no pickle.
-
-        Parameters
-        ----------
-        folder : path
-            Made where it is missing.
-        with_last : bool, default=False
-            Also write the weights of the last epoch, which do not score.
-        """
-        check_is_fitted(self)
-        folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        save_model(self.model_, folder / "sgan.keras")
-        if with_last:
-            save_model(self.last_model_, folder / LAST_FILE)
-        parameters = self.get_params(deep=False)
-        for name in ("autoencoder", "vae", "random_state"):
-            parameters.pop(name)
-        state = {
-            "parameters": parameters,
-            "classes": self.classes_.tolist(),
-            "n_features_in": self.n_features_in_,
-            "feature_names_in": list(getattr(self, "feature_names_in_", [])) or None,
-            "chosen_epoch": self.chosen_epoch_,
-            "active_members": self.active_members_.tolist(),
-            "prior_shift": self.prior_shift_,
-            "collapses": self.collapses_,
-            "pseudo_label_warnings": self.pseudo_label_warnings_,
-        }
-        (folder / STATE_FILE).write_text(
-            json.dumps(state, indent=2, sort_keys=True) + "\n", encoding="utf-8"
-        )
-
-    @classmethod
-    def load(cls, folder):
-        """Read a classifier that `save` wrote; it scores, it has no training history."""
-        folder = Path(folder)
-        if not (folder / STATE_FILE).is_file():
-            raise FileNotFoundError(
-                f"{folder} has no {STATE_FILE}: give a folder that `save` wrote"
-            )
-        state = json.loads((folder / STATE_FILE).read_text(encoding="utf-8"))
-        model = load_model(folder / "sgan.keras")
-        # Saved before there were schedules.
-        state["parameters"].setdefault("learning_rate_schedule", "constant")
-        classifier = cls(autoencoder=model.autoencoder, vae=model.vae, **state["parameters"])
-        classifier.model_ = model
-        if (folder / LAST_FILE).exists():
-            classifier.last_model_ = load_model(folder / LAST_FILE)
-        classifier.classes_ = np.asarray(state["classes"])
-        classifier.n_features_in_ = state["n_features_in"]
-        if state["feature_names_in"]:
-            classifier.feature_names_in_ = np.asarray(state["feature_names_in"], dtype=object)
-        classifier.chosen_epoch_ = state["chosen_epoch"]
-        classifier.active_members_ = np.asarray(state["active_members"])
-        classifier.prior_shift_ = state["prior_shift"]
-        classifier.collapses_ = state["collapses"]
-        classifier.pseudo_label_warnings_ = state.get("pseudo_label_warnings", [])
-        return classifier
 
     def _member_log_odds(self, X):
         check_is_fitted(self)

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from models.saving import load_model, save_model
+from models.saving import load_model, plain, save_model
 
 FORMAT_VERSION = 1
 PARAMS_FILE = "params.json"
@@ -64,7 +64,7 @@ class SavedInFolder:
         save_model(self.model_, folder / MODEL_FILE)
         state["model_sha256"] = _sha256(folder / MODEL_FILE)
         unfinished = folder / f".{PARAMS_FILE}.part"
-        unfinished.write_text(json.dumps(state, indent=2) + "\n", encoding="utf-8")
+        unfinished.write_text(json.dumps(state, indent=2, default=plain) + "\n", encoding="utf-8")
         unfinished.replace(folder / PARAMS_FILE)
 
     @classmethod
@@ -121,7 +121,7 @@ class SavedInFolder:
 
 def _is_json(value):
     try:
-        json.dumps(value)
+        json.dumps(value, default=plain)
     except TypeError:
         return False
     return True

@@ -10,6 +10,7 @@ import zipfile
 from pathlib import Path
 
 import keras
+import numpy as np
 
 # Importing these registers their classes, so that Keras finds them in a fresh process.
 REGISTERING_MODULES = ("models.autoencoder", "models.sequence", "models.sgan", "models.vae")
@@ -85,6 +86,26 @@ def without_optimizer(model: keras.Model) -> keras.Model:
     copy = type(model).from_config(model.get_config())
     copy.set_weights(model.get_weights())
     return copy
+
+
+def plain(value):
+    """Numpy's numbers and arrays as Python's: the `default` of `json.dumps`.
+
+    A search over parameters sets numpy's numbers.
+
+    Raises
+    ------
+    TypeError
+        If it is neither.
+
+    Examples
+    --------
+    >>> json.dumps({"units": np.array([64, 32]), "rate": np.float32(0.5)}, default=plain)
+    '{"units": [64, 32], "rate": 0.5}'
+    """
+    if isinstance(value, np.generic | np.ndarray):
+        return value.tolist()
+    raise TypeError(f"{value!r} cannot be written as JSON; give a plain number, text or list")
 
 
 def _keras_path(path):

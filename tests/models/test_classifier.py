@@ -1,10 +1,6 @@
 """The SGAN as a classifier: it learns, uses what it may and nothing else, and resumes."""
 
-import json
 import logging
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -227,37 +223,6 @@ def test_a_damaged_checkpoint_is_not_continued(rows, tmp_path, caplog):
     (tmp_path / "training.npz").write_bytes(b"PK\x03\x04 cut off")
     SGANClassifier(**{**SMALL, "epochs": 1}).fit(*rows, checkpoint_folder=tmp_path)
     assert "unreadable" in caplog.text
-
-
-def test_a_saved_classifier_gives_the_same_scores_in_another_process(fitted, tmp_path):
-    X, _ = make_rows(200, seed=7)
-    fitted.save(tmp_path / "model")
-    np.save(tmp_path / "X.npy", X)
-    code = (
-        "import sys, numpy as np; from models.classifier import SGANClassifier; "
-        "c = SGANClassifier.load(sys.argv[1] + '/model'); "
-        "np.save(sys.argv[1] + '/p.npy', c.predict_proba(np.load(sys.argv[1] + '/X.npy')))"
-    )
-    repository = Path(__file__).parents[2]
-    subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True, cwd=repository,
-                   capture_output=True)  # fmt: skip
-    np.testing.assert_array_equal(np.load(tmp_path / "p.npy"), fitted.predict_proba(X))
-    state = json.loads((tmp_path / "model" / "classifier.json").read_text())
-    assert state["chosen_epoch"] == fitted.chosen_epoch_
-
-
-def test_a_folder_that_holds_no_classifier_is_named(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"has no classifier\.json: give a folder"):
-        SGANClassifier.load(tmp_path)
-
-
-def test_the_last_epoch_is_kept_beside_the_best(fitted, tmp_path):
-    fitted.save(tmp_path, with_last=True)
-    loaded = SGANClassifier.load(tmp_path)
-    for one, other in zip(
-        loaded.last_model_.get_weights(), fitted.last_model_.get_weights(), strict=True
-    ):
-        np.testing.assert_array_equal(one, other)
 
 
 def test_encoders_stay_as_they_are_and_are_seen(rows, validation, encoders):

@@ -1,0 +1,106 @@
+"""A fitted `SGANClassifier` as a folder: JSON and `.keras` files, no pickle."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
+from models.saving import load_model, plain, save_model
+
+STATE_FILE = "classifier.json"
+MODEL_FILE = "sgan.keras"
+LAST_FILE = "sgan_last.keras"
+# Networks are part of the model, and a fitted classifier draws no more random numbers.
+NOT_SAVED = ("autoencoder", "vae", "random_state")
+# What a fit finds beside the networks: attributes whose name in the file lacks the underscore.
+FOUND = ("chosen_epoch_", "prior_shift_", "collapses_", "pseudo_label_warnings_")
+# Of classifiers that were saved before there were these.
+FORMER_PARAMETERS = {"learning_rate_schedule": "constant"}
+FORMER_FINDINGS = {"pseudo_label_warnings": []}
+
+
+class SavedClassifier:
+    """`save` and `load` of `SGANClassifier`."""
+
+    def save(self, folder, *, with_last=False):
+        """Write the fitted classifier to a folder: JSON and `.keras` files, no pickle.
+
+        Parameters
+        ----------
+        folder : path
+            Made where it is missing.
+        with_last : bool, default=False
+            Also write the weights of the last epoch, which do not score.
+
+        Raises
+        ------
+        TypeError
+            If a parameter cannot be written as JSON; nothing is written.
+        """
+        check_is_fitted(self)
+        try:
+            text = json.dumps(self._state(), indent=2, sort_keys=True, default=plain) + "\n"
+        except TypeError as error:
+            raise TypeError(f"{error}; the classifier is not saved") from error
+        folder = Path(folder)
+        save_model(self.model_, folder / MODEL_FILE)
+        if with_last:
+            save_model(self.last_model_, folder / LAST_FILE)
+        unfinished = folder / f".{STATE_FILE}.part"
+        unfinished.write_text(text, encoding="utf-8")
+        unfinished.replace(folder / STATE_FILE)
+
+    def _state(self):
+        parameters = self.get_params(deep=False)
+        return {
+            "parameters": {k: v for k, v in parameters.items() if k not in NOT_SAVED},
+            "classes": self.classes_.tolist(),
+            "n_features_in": self.n_features_in_,
+            "feature_names_in": list(getattr(self, "feature_names_in_", [])) or None,
+            "active_members": self.active_members_.tolist(),
+            **{name.removesuffix("_"): getattr(self, name) for name in FOUND},
+        }
+
+    @classmethod
+    def load(cls, folder):
+        """Read a classifier that `save` wrote; it scores, it has no training history.
+
+        Parameters
+        ----------
+        folder : path
+            The folder.
+
+        Returns
+        -------
+        SGANClassifier
+            Fitted, without `history_` and `ensemble_history_`; `last_model_` where it was saved.
+
+        Raises
+        ------
+        FileNotFoundError
+            If the folder holds no saved classifier.
+        """
+        folder = Path(folder)
+        for name in (STATE_FILE, MODEL_FILE):
+            if not (folder / name).is_file():
+                raise FileNotFoundError(f"{folder} has no {name}: give a folder that `save` wrote")
+        state = json.loads((folder / STATE_FILE).read_text(encoding="utf-8"))
+        state = FORMER_FINDINGS | state
+        model = load_model(folder / MODEL_FILE)
+        classifier = cls(
+            autoencoder=model.autoencoder, vae=model.vae, **FORMER_PARAMETERS | state["parameters"]
+        )
+        classifier.model_ = model
+        if (folder / LAST_FILE).exists():
+            classifier.last_model_ = load_model(folder / LAST_FILE)
+        classifier.classes_ = np.asarray(state["classes"])
+        classifier.n_features_in_ = state["n_features_in"]
+        if state["feature_names_in"]:
+            classifier.feature_names_in_ = np.asarray(state["feature_names_in"], dtype=object)
+        classifier.active_members_ = np.asarray(state["active_members"])
+        for name in FOUND:
+            setattr(classifier, name, state[name.removesuffix("_")])
+        return classifier
