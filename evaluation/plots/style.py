@@ -6,6 +6,7 @@ FRAUD = "#D62728"  # red
 GENUINE = "#1F77B4"  # blue
 SYNTHETIC = "#009E9E"  # teal; also told from real frauds by its marker
 REFERENCE = "#666666"
+ABBREVIATIONS = ("f1", "kl")
 GRID = {"color": "#DDDDDD", "linewidth": 0.6}
 
 
@@ -21,9 +22,10 @@ def add_grid(ax, axis="both"):
 
 
 def metric_label(name):
-    """`validation_f1` -> `Validation F1`."""
-    words = name.replace("_", " ")
-    return (words[:1].upper() + words[1:]).replace("f1", "F1")
+    """`validation_f1` -> `Validation F1`, `kl_loss` -> `KL loss`."""
+    words = [word.upper() if word in ABBREVIATIONS else word for word in name.split("_")]
+    text = " ".join(words)
+    return text[:1].upper() + text[1:]
 
 
 def legend_above(ax):

@@ -132,3 +132,4 @@ def simulate(
         out, n_rows=rows, fraud_rate=fraud_rate, seed=seed, drift=drift, n_days=days,
         first_day=first_day,
     )  # fmt: skip
+    click.echo(f"{rows:,} transactions: {out}")

@@ -105,6 +105,8 @@ def card(model: str, format_: str | None, out: Path | None) -> None:
     text = make_card(model, format=format_, out=out)
     if out is None:
         click.echo(text, nl=False)
+    else:
+        click.echo(f"model card: {out}")
 
 
 @click.command(short_help="Approve MODEL for a use; its card shows it.")

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from evaluation import plots
 from evaluation.fidelity import fidelity_report, nearest_distances
 from evaluation.metrics import average_precision, precision_recall_points, prevalence_weights
-from evaluation.plots.style import FRAUD, GENUINE
+from evaluation.plots.style import FRAUD, GENUINE, metric_label
 
 
 @pytest.fixture
@@ -198,3 +198,9 @@ def test_a_report_without_synthetic_rows_still_draws(ax):
     assert plots.fidelity_numbers(report).empty
     plots.plot_column_distances(report, ax)
     plots.plot_nearest_distances(*nearest_distances(np.ones((1, 2)), np.empty((0, 2))), ax)
+
+
+def test_metrics_are_called_as_in_the_field():
+    assert metric_label("validation_f1") == "Validation F1"
+    assert metric_label("kl_loss") == "KL loss"
+    assert metric_label("feature_matching_loss") == "Feature matching loss"

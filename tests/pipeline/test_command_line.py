@@ -174,7 +174,8 @@ def test_interrupts_end_with_their_code_and_leave_nothing_half_written(project, 
 def test_simulate_writes_the_file_that_is_asked_for(cli, project, suffix):
     out = project.path(f"made.{suffix}")
     options = ["--rows", "3000", "--fraud-rate", "0.02", "--out", str(out)]
-    assert cli("simulate", *options, "--seed", "5").exit_code == 0
+    done = cli("simulate", *options, "--seed", "5")
+    assert (done.exit_code, done.stdout) == (0, f"3,000 transactions: {out}\n")
     table = pd.read_csv(out) if suffix == "csv" else pd.read_parquet(out)
     assert list(table.columns) == ["Time", *(f"V{i}" for i in range(1, 29)), "Amount", "Class"]
     assert len(table) == 3000

@@ -442,7 +442,7 @@ class TestCommand:
         assert command("card", own) == render(card, "md")
         for format in FORMATS:
             out = tmp_path / f"card.{format}"
-            assert command("card", own, "--out", out) == ""
+            assert command("card", own, "--out", out) == f"model card: {out}\n"
             assert out.read_text(encoding="utf-8") == render(card, format)
         command("card", own, "--format", "json", "--out", tmp_path / "card.txt")
         assert json.loads((tmp_path / "card.txt").read_text(encoding="utf-8")) == card
