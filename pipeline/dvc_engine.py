@@ -166,12 +166,26 @@ def _open_repo(folder: Path, content: Mapping[str, Any]) -> Iterator[Any]:
             f"{root} has no dvc.yaml; run from the project's folder, or without DVC: "
             "--no-cache --workdir DIR"
         )
+    _check_code(root)
     text = yaml.safe_dump(dict(content), sort_keys=False, allow_unicode=True)
     files = _OverriddenFileSystem(str(root / PARAMS_FILE), text)
     # DVC's run cache and its names of stages go by the current folder.
     with chdir(root), Repo(str(root), fs=files) as repo:
         repo.stage_cache = _RunCache(repo)
         yield repo
+
+
+def _check_code(root: Path) -> None:
+    """Refuse a folder that lacks code which dvc.yaml watches; DVC would show its own insides."""
+    stages = yaml.safe_load((root / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
+    watched = {path for stage in stages.values() for path in stage.get("deps", ())}
+    code = sorted(path for path in watched if path.endswith(".py"))
+    missing = next((path for path in code if not (root / path).is_file()), None)
+    if missing is not None:
+        raise UsageError(
+            f"dvc.yaml names {missing}, which {root} does not have; run from a whole copy of the "
+            "project"
+        )
 
 
 @contextmanager
@@ -184,8 +198,8 @@ def _readable_errors() -> Iterator[None]:
         yield
     except (NotDvcRepoError, SCMError) as error:
         raise UsageError(
-            f"DVC needs a git repository ({error}); run `git init`, or work without DVC: "
-            "--no-cache --workdir DIR"
+            f"DVC needs a repository of git and its own ({error}); run `git init` and `dvc init`, "
+            "or work without DVC: --no-cache --workdir DIR"
         ) from error
     except LockError as error:
         raise CounterfoilError(

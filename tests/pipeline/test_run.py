@@ -210,11 +210,23 @@ def test_every_stage_runs_without_dvc_or_git(project, run_here, tmp_path):
 
 def test_missing_git_or_graph_is_explained(project, run_here):
     shutil.rmtree(project.path(".git"))
-    with pytest.raises(UsageError, match=r"DVC needs a git repository .*--no-cache --workdir DIR"):
+    needs = (
+        r"DVC needs a repository of git .* `git init` and `dvc init`, .*--no-cache --workdir DIR"
+    )
+    with pytest.raises(UsageError, match=needs):
         run_here()
     project.path("dvc.yaml").unlink()
     with pytest.raises(UsageError, match=r"has no dvc.yaml; .*--no-cache --workdir DIR"):
         run_here()
+
+
+def test_code_that_is_not_there_is_named(project, run_here):
+    graph = yaml.safe_load(project.path("dvc.yaml").read_text())
+    graph["stages"]["vae"]["deps"].append("models/lost.py")
+    project.path("dvc.yaml").write_text(yaml.safe_dump(graph, sort_keys=False))
+    with pytest.raises(UsageError, match=r"dvc\.yaml names models/lost\.py, which .* whole copy"):
+        run_here()
+    assert project.ran() == []
 
 
 @pytest.mark.slow
