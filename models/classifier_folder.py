@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from models.saving import load_model, plain, save_model
+from models.saving import file_sha256, load_model, plain, save_model
 
 STATE_FILE = "classifier.json"
 MODEL_FILE = "sgan.keras"
@@ -39,18 +39,24 @@ class SavedClassifier:
         ------
         TypeError
             If a parameter cannot be written as JSON; nothing is written.
+        NotFittedError
+            If there is no fit, or with `with_last` no last epoch, as after `load`.
         """
-        check_is_fitted(self)
+        check_is_fitted(self, "last_model_" if with_last else None)
+        state = self._state()
         try:
-            text = json.dumps(self._state(), indent=2, sort_keys=True, default=plain) + "\n"
+            _in_json(state)
         except TypeError as error:
             raise TypeError(f"{error}; the classifier is not saved") from error
         folder = Path(folder)
         save_model(self.model_, folder / MODEL_FILE)
         if with_last:
             save_model(self.last_model_, folder / LAST_FILE)
+        else:
+            (folder / LAST_FILE).unlink(missing_ok=True)  # of an earlier classifier
+        state["model_sha256"] = file_sha256(folder / MODEL_FILE)
         unfinished = folder / f".{STATE_FILE}.part"
-        unfinished.write_text(text, encoding="utf-8")
+        unfinished.write_text(_in_json(state), encoding="utf-8")
         unfinished.replace(folder / STATE_FILE)
 
     def _state(self):
@@ -82,6 +88,8 @@ class SavedClassifier:
         ------
         FileNotFoundError
             If the folder holds no saved classifier.
+        ValueError
+            If its files do not belong together, as after a kill between them.
         """
         folder = Path(folder)
         for name in (STATE_FILE, MODEL_FILE):
@@ -89,6 +97,11 @@ class SavedClassifier:
                 raise FileNotFoundError(f"{folder} has no {name}: give a folder that `save` wrote")
         state = json.loads((folder / STATE_FILE).read_text(encoding="utf-8"))
         state = FORMER_FINDINGS | state
+        if state.get("model_sha256", digest := file_sha256(folder / MODEL_FILE)) != digest:
+            raise ValueError(
+                f"{folder / MODEL_FILE} is not the model that {STATE_FILE} was written with; save "
+                "the classifier again"
+            )
         model = load_model(folder / MODEL_FILE)
         classifier = cls(
             autoencoder=model.autoencoder, vae=model.vae, **FORMER_PARAMETERS | state["parameters"]
@@ -104,3 +117,7 @@ class SavedClassifier:
         for name in FOUND:
             setattr(classifier, name, state[name.removesuffix("_")])
         return classifier
+
+
+def _in_json(state):
+    return json.dumps(state, indent=2, sort_keys=True, default=plain) + "\n"

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from pathlib import Path
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from models.saving import load_model, plain, save_model
+from models.saving import file_sha256, load_model, plain, save_model
 
 FORMAT_VERSION = 1
 PARAMS_FILE = "params.json"
@@ -62,7 +61,7 @@ class SavedInFolder:
         }
         folder = Path(path)
         save_model(self.model_, folder / MODEL_FILE)
-        state["model_sha256"] = _sha256(folder / MODEL_FILE)
+        state["model_sha256"] = file_sha256(folder / MODEL_FILE)
         unfinished = folder / f".{PARAMS_FILE}.part"
         unfinished.write_text(json.dumps(state, indent=2, default=plain) + "\n", encoding="utf-8")
         unfinished.replace(folder / PARAMS_FILE)
@@ -105,7 +104,7 @@ class SavedInFolder:
         found = {key: state.get(key) for key in expected}
         if found != expected:
             raise ValueError(f"{folder} should hold {expected}, but holds {found}")
-        if _sha256(folder / MODEL_FILE) != state["model_sha256"]:
+        if file_sha256(folder / MODEL_FILE) != state["model_sha256"]:
             raise ValueError(
                 f"{folder / MODEL_FILE} is not the model that {PARAMS_FILE} was written with; "
                 "save the estimator again"
@@ -125,7 +124,3 @@ def _is_json(value):
     except TypeError:
         return False
     return True
-
-
-def _sha256(path):
-    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import io
 import json
@@ -88,6 +89,11 @@ def without_optimizer(model: keras.Model) -> keras.Model:
     return copy
 
 
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a file's content, in hexadecimal digits."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
 def plain(value):
     """Numpy's numbers and arrays as Python's: the `default` of `json.dumps`.
 
@@ -103,8 +109,9 @@ def plain(value):
     >>> json.dumps({"units": np.array([64, 32]), "rate": np.float32(0.5)}, default=plain)
     '{"units": [64, 32], "rate": 0.5}'
     """
-    if isinstance(value, np.generic | np.ndarray):
-        return value.tolist()
+    listed = value.tolist() if isinstance(value, np.generic | np.ndarray) else value
+    if not isinstance(listed, np.generic) and listed is not value:
+        return listed
     raise TypeError(f"{value!r} cannot be written as JSON; give a plain number, text or list")
 
 

@@ -1,4 +1,4 @@
-"""A saved SGANClassifier: the same scores elsewhere, whole or not at all, old folders too."""
+"""A saved SGANClassifier: the same scores elsewhere, no mixture of two, old folders too."""
 
 import json
 import subprocess
@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sklearn.exceptions import NotFittedError
 
 from models.autoencoder import TabularAutoencoder
 from models.classifier import SGANClassifier
@@ -80,6 +81,40 @@ def test_the_last_epoch_is_kept_beside_the_best(fitted, tmp_path):
         np.testing.assert_array_equal(one, other)
 
 
+def test_a_last_epoch_of_another_classifier_does_not_stay(fitted, tmp_path):
+    fitted.save(tmp_path, with_last=True)
+    SGANClassifier.load(tmp_path).save(tmp_path)
+    assert not hasattr(SGANClassifier.load(tmp_path), "last_model_")
+
+
+def test_a_last_epoch_that_is_not_there_is_not_saved(fitted, tmp_path):
+    fitted.save(tmp_path / "some")
+    with pytest.raises(NotFittedError):
+        SGANClassifier.load(tmp_path / "some").save(tmp_path / "new", with_last=True)
+    assert not (tmp_path / "new").exists()
+
+
+def test_files_that_a_kill_left_apart_are_refused(fitted, tmp_path, monkeypatch):
+    fitted.save(tmp_path)
+    former = (tmp_path / "classifier.json").read_bytes()
+    X, y = make_rows(500, seed=3)
+    other = SGANClassifier(**SMALL).fit(X, y)
+
+    def killed(self, text, **_):
+        with self.open("w") as file:
+            file.write(text[:100])
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Path, "write_text", killed)
+    with pytest.raises(KeyboardInterrupt):
+        other.save(tmp_path)
+    assert (tmp_path / "classifier.json").read_bytes() == former
+    with pytest.raises(
+        ValueError, match=r"is not the model that classifier\.json was written with"
+    ):
+        SGANClassifier.load(tmp_path)
+
+
 @pytest.mark.parametrize("name", ["classifier.json", "sgan.keras"])
 def test_a_folder_that_lacks_a_file_is_named(name, fitted, tmp_path):
     fitted.save(tmp_path)
@@ -112,7 +147,11 @@ def test_a_parameter_that_json_does_not_know_leaves_nothing_behind(fitted, tmp_p
 def test_a_folder_of_an_earlier_version_is_read(fitted, tmp_path):
     fitted.save(tmp_path)
     state = json.loads((tmp_path / "classifier.json").read_text())
-    del state["pseudo_label_warnings"], state["parameters"]["learning_rate_schedule"]
+    del (
+        state["pseudo_label_warnings"],
+        state["model_sha256"],
+        state["parameters"]["learning_rate_schedule"],
+    )
     (tmp_path / "classifier.json").write_text(json.dumps(state))
     loaded = SGANClassifier.load(tmp_path)
     assert loaded.pseudo_label_warnings_ == []
