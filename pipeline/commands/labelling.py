@@ -117,18 +117,14 @@ def import_(file: Path, replace: bool, params_file: Path) -> None:
     Example: counterfoil label import ask.csv
     """
     from pipeline.labelling.importing import import_labels
-    from pipeline.params import load_params
 
     done = import_labels(file, _labels_folder(params_file), replace=replace)
     click.echo(done.in_words())
-    if done.n_chosen and load_params(params_file).sgan.pseudo_label_weight:
+    if 2 * done.n_chosen > done.n_labels:
         click.echo(
-            "Next: counterfoil run -S sgan.pseudo_label_weight=0\n"
-            f"({done.n_chosen} labels were asked for by a model, and pseudo-labels need a fair "
-            "sample:\ndocs/labelling.md)"
+            f"Of {done.n_labels} labels {done.n_chosen} were chosen by a model: while rows without "
+            "a label are left,\nconsider sgan.pseudo_label_weight: 0 (docs/labelling.md)"
         )
-    else:
-        click.echo("Next: counterfoil run")
 
 
 def _labels_folder(params_file: Path) -> Path:

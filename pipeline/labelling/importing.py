@@ -40,8 +40,8 @@ class Imported:
         Labels that were changed.
     n_open : int
         Rows of the file without an answer.
-    n_chosen : int
-        Labels of the table that a model asked for: those of every strategy but "random".
+    n_labels, n_chosen : int
+        Labels in the table now, and those that a model asked for: of all strategies but "random".
     path : Path
         The table of labels.
     """
@@ -51,6 +51,7 @@ class Imported:
     n_known: int
     n_replaced: int
     n_open: int
+    n_labels: int
     n_chosen: int
     path: Path
 
@@ -109,6 +110,7 @@ def import_labels(path: Path, folder: Path, *, replace: bool = False) -> Importe
         n_known=len(answers) - len(new) - len(changed),
         n_replaced=len(changed),
         n_open=len(sheet.rows) - sheet.n_answered,
+        n_labels=len(after),
         n_chosen=sum(strategy not in FAIR_SAMPLES for strategy in strategies),
         path=folder / FILE,
     )
