@@ -70,7 +70,9 @@ def _draw_curves(table, ax):
     markers = dict(zip(STRATEGIES, "Pos^Dv", strict=True))
     for strategy in simulation.finished(table):
         of_strategy = table[table["strategy"] == strategy]
-        mean = of_strategy.groupby("n_labels")["average_precision"].mean()
+        by_count = of_strategy.groupby("n_labels")["average_precision"]
+        lost = failed(table).query("strategy == @strategy")["n_labels"]
+        mean = by_count.mean().drop(lost.unique())
         line = {"color": colours[strategy], "linestyle": "--" if strategy == "random" else "-"}
         ax.plot(mean.index, mean, marker=markers[strategy], label=strategy, **line)
         if strategy == "random":
@@ -132,20 +134,24 @@ def as_markdown(results, command, picture):
     ]
     for weight, table in by_weight(results):
         lines += ["", f"## {_title(weight)}", "", *_table(table), "", *_target(table)]
-    return "\n".join([*lines, "", *_what_pseudo_labels_add(results), ""])
+    return "\n".join([*lines, *_what_pseudo_labels_add(results), ""])
 
 
 def _what_pseudo_labels_add(results):
     """Compare the weights of pseudo-labels, strategy by strategy, each with its own choices."""
     without, with_them = simulation.PSEUDO_LABEL_WEIGHTS
+    done = [simulation.finished(table) for _, table in by_weight(results)]
+    strategies = [name for name in STRATEGIES if all(name in names for names in done)]
+    if len(done) < len(simulation.PSEUDO_LABEL_WEIGHTS) or not strategies:
+        return []
     indexed = results.set_index(["strategy", "n_labels", "pseudo_label_weight", "seed"])
     figures = indexed["average_precision"].sort_index()
-    strategies = simulation.finished(results)
     lines = [
+        "",
         "## What pseudo-labels add",
         "",
         "Average precision with them minus without, paired by seed, with 95 % intervals. Each side "
-        "has asked for its own labels; the start is the same.",
+        "has asked for its own labels; both start from the same ones.",
         "",
         "| labels | " + " | ".join(strategies) + " |",
         "|---" * (1 + len(strategies)) + "|",

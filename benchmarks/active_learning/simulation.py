@@ -144,7 +144,9 @@ def simulate(table, ledger, seeds, *, small):
     """Run what the results file lacks, the strategies one after the other."""
     done = ledger.by_key()
     folds = {}
-    for weight, strategy in product(PSEUDO_LABEL_WEIGHTS, reversed(STRATEGIES)):
+    # First "random", which the page compares the others with.
+    in_order = sorted(STRATEGIES, key=lambda name: name != "random")
+    for weight, strategy in product(PSEUDO_LABEL_WEIGHTS, in_order):
         for seed in seeds:
             fold = folds[seed] = folds.get(seed) or make_fold(table, seed)
             labelled = start_rows(fold, seed)

@@ -7,7 +7,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from benchmarks.active_learning import __main__ as command
-from benchmarks.active_learning import simulation
+from benchmarks.active_learning import page, simulation
 from benchmarks.active_learning.page import as_markdown
 from benchmarks.active_learning.simulation import Job, collect, make_fold, run_job
 
@@ -103,6 +103,32 @@ def test_a_stopped_run_goes_on_and_ends_like_an_undisturbed_one(simulated, tmp_p
     again, _ = simulated()
     assert Committee.fits == N_JOBS - 13
     assert again == page
+
+
+def test_an_unfinished_run_has_a_page_of_what_is_finished(simulated, tmp_path):
+    simulated()
+    ledger = command.Ledger(tmp_path / "r.jsonl", tmp_path)
+    results = collect(ledger, range(2), small=True)
+    with_one = results[results["pseudo_label_weight"] == 0.0]
+    text = as_markdown(with_one, "command", "picture.png")
+    assert "What pseudo-labels add" not in text
+    lost = (results["pseudo_label_weight"] > 0) & (results["strategy"] == "highest_risk")
+    text = as_markdown(results[~lost], "command", "picture.png")
+    assert "left out: highest_risk." in text
+    assert "highest_risk" not in text.partition("## What pseudo-labels add")[2]
+
+
+def test_a_fit_that_failed_is_no_point_of_the_picture(simulated, tmp_path, monkeypatch):
+    simulated()
+    results = collect(command.Ledger(tmp_path / "r.jsonl", tmp_path), range(2), small=True)
+    is_mixed = (results["strategy"] == "mixed") & (results["n_labels"] == 70)
+    results.loc[is_mixed & (results["seed"] == 1), "average_precision"] = 0.0
+    drawn = {}
+    monkeypatch.setattr("matplotlib.figure.Figure.savefig", lambda self, *_, **__: drawn.update(
+        {line.get_label(): list(line.get_xdata()) for line in self.axes[0].lines}))  # fmt: skip
+    page.draw(results, tmp_path / "picture.png")
+    assert drawn["mixed"] == [50, 90]
+    assert drawn["boundary"] == [50, 70, 90]
 
 
 def test_labels_are_uncovered_one_batch_after_the_other(simulated, table):
