@@ -166,25 +166,23 @@ def _open_repo(folder: Path, content: Mapping[str, Any]) -> Iterator[Any]:
             f"{root} has no dvc.yaml; run from the project's folder, or without DVC: "
             "--no-cache --workdir DIR"
         )
-    _check_code(root)
     text = yaml.safe_dump(dict(content), sort_keys=False, allow_unicode=True)
     files = _OverriddenFileSystem(str(root / PARAMS_FILE), text)
     # DVC's run cache and its names of stages go by the current folder.
     with chdir(root), Repo(str(root), fs=files) as repo:
         repo.stage_cache = _RunCache(repo)
+        _check_code(repo)
         yield repo
 
 
-def _check_code(root: Path) -> None:
+def _check_code(repo: Any) -> None:
     """Refuse a folder that lacks code which dvc.yaml watches; DVC would show its own insides."""
-    stages = yaml.safe_load((root / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
-    watched = {path for stage in stages.values() for path in stage.get("deps", ())}
-    code = sorted(path for path in watched if path.endswith(".py"))
-    missing = next((path for path in code if not (root / path).is_file()), None)
+    code = sorted(dep.def_path for dep in repo.index.deps if dep.def_path.endswith(".py"))
+    missing = next((path for path in code if not Path(repo.root_dir, path).is_file()), None)
     if missing is not None:
         raise UsageError(
-            f"dvc.yaml names {missing}, which {root} does not have; run from a whole copy of the "
-            "project"
+            f"dvc.yaml names {missing}, which {repo.root_dir} does not have; run from a whole copy "
+            "of the project"
         )
 
 

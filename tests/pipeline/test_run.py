@@ -229,6 +229,13 @@ def test_code_that_is_not_there_is_named(project, run_here):
     assert project.ran() == []
 
 
+def test_a_graph_that_dvc_does_not_read_is_left_to_its_words(project, run_here):
+    project.path("dvc.yaml").write_text("stages: {vae: {cmd: x, deps: [{a.py: {}}]}}\n")
+    with pytest.raises(Exception, match=r"expected str @ data\['stages'\]\['vae'\]\['deps'\]"):
+        run_here()
+    assert project.ran() == []
+
+
 @pytest.mark.slow
 def test_dvc_agrees_on_what_is_stale_and_shares_the_lock_file(project, run_here):
     assert json.loads(project.dvc("status", "--json").stdout) == {}
