@@ -20,8 +20,12 @@ class RowPools(NamedTuple):
         All scaled rows, synthetic frauds included.
     genuine, fraud : int32 (n,)
         Positions of labelled rows.
-    pseudo_genuine, pseudo_fraud : int32 (n,)
-        Positions of unlabelled rows that pass for labelled ones; may be empty.
+    pseudo : int32 (n_unlabelled,)
+        Positions of unlabelled rows that pass for labelled ones: those that pass for genuine,
+        those that pass for frauds, and zeros that are never drawn. They are as many in every
+        epoch, because XLA compiles an epoch for its shapes.
+    n_pseudo_genuine, n_pseudo_fraud : int32 ()
+        How many of them pass for what.
     real : int32 (n,)
         Positions of real rows, labelled or not: the real side of the real/fake game.
     """
@@ -29,15 +33,27 @@ class RowPools(NamedTuple):
     rows: tf.Tensor
     genuine: tf.Tensor
     fraud: tf.Tensor
-    pseudo_genuine: tf.Tensor
-    pseudo_fraud: tf.Tensor
+    pseudo: tf.Tensor
+    n_pseudo_genuine: tf.Tensor
+    n_pseudo_fraud: tf.Tensor
     real: tf.Tensor
+
+    def with_pseudo_labels(self, genuine, fraud):
+        """Let these rows pass for labelled ones, and no others; positions as in `pseudo`."""
+        pseudo = np.zeros(self.pseudo.shape, np.int32)
+        pseudo[: len(genuine) + len(fraud)] = np.concatenate([genuine, fraud])
+        return self._replace(
+            pseudo=tf.constant(pseudo),
+            n_pseudo_genuine=tf.constant(len(genuine), tf.int32),
+            n_pseudo_fraud=tf.constant(len(fraud), tf.int32),
+        )
 
 
 def pool_signature(n_features):
     """Shapes of a `RowPools`: one compiled epoch serves pools of any length."""
-    positions = tf.TensorSpec((None,), tf.int32)
-    return RowPools(tf.TensorSpec((None, n_features), tf.float32), *[positions] * 5)
+    positions, count = tf.TensorSpec((None,), tf.int32), tf.TensorSpec((), tf.int32)
+    rows = tf.TensorSpec((None, n_features), tf.float32)
+    return RowPools(rows, positions, positions, positions, count, count, positions)
 
 
 class Randomness:
@@ -92,41 +108,49 @@ def fraud_rate_of_draws(pools, settings):
     if settings.fraud_share is not None:
         return n_frauds_in_batch(settings.batch_size, settings.fraud_share) / settings.batch_size
     weight = settings.pseudo_label_weight
-    n_frauds = len(pools.fraud) + weight * len(pools.pseudo_fraud)
-    n_genuine = len(pools.genuine) + weight * len(pools.pseudo_genuine)
+    n_frauds = len(pools.fraud) + weight * int(pools.n_pseudo_fraud)
+    n_genuine = len(pools.genuine) + weight * int(pools.n_pseudo_genuine)
     return n_frauds / (n_frauds + n_genuine)
 
 
 def draw_labelled(random, pools, n_members, settings):
     """Labelled rows of a step and their labels, (n_members, batch_size, ...) and 1 for fraud."""
-    genuine, fraud = (pools.genuine, pools.pseudo_genuine), (pools.fraud, pools.pseudo_fraud)
+    n_genuine, n_pseudo_genuine = tf.shape(pools.genuine)[0], pools.n_pseudo_genuine
+    n_fraud, n_pseudo_fraud = tf.shape(pools.fraud)[0], pools.n_pseudo_fraud
     weight = settings.pseudo_label_weight
     if settings.fraud_share is None:
         # Both classes in one pool, labelled rows first.
-        both = [tf.concat(pair, axis=0) for pair in zip(genuine, fraud, strict=True)]
-        labels = [tf.zeros_like(genuine[0]), tf.ones_like(fraud[0]),
-                  tf.zeros_like(genuine[1]), tf.ones_like(fraud[1])]  # fmt: skip
-        which = _draw_either(random, *both, weight, (n_members, settings.batch_size))
-        positions = tf.gather(tf.concat(both, axis=0), which)
-        return tf.gather(pools.rows, positions), tf.gather(tf.concat(labels, axis=0), which)
+        pool = tf.concat([pools.genuine, pools.fraud, pools.pseudo], axis=0)
+        n_labelled, n_pseudo = n_genuine + n_fraud, n_pseudo_genuine + n_pseudo_fraud
+        shape = (n_members, settings.batch_size)
+        which = _draw_either(random, n_labelled, n_labelled, n_pseudo, weight, shape)
+        is_labelled_fraud = (which >= n_genuine) & (which < n_labelled)
+        is_fraud = is_labelled_fraud | (which >= n_labelled + n_pseudo_genuine)
+        return tf.gather(pools.rows, tf.gather(pool, which)), tf.cast(is_fraud, tf.int32)
     n_frauds = n_frauds_in_batch(settings.batch_size, settings.fraud_share)
-    positions = [
-        tf.gather(tf.concat(pair, axis=0), _draw_either(random, *pair, weight, (n_members, n)))
-        for pair, n in ((fraud, n_frauds), (genuine, settings.batch_size - n_frauds))
-    ]
+    positions = []
+    for labelled, n_labelled, first, n_pseudo, n in (
+        (pools.fraud, n_fraud, n_fraud + n_pseudo_genuine, n_pseudo_fraud, n_frauds),
+        (pools.genuine, n_genuine, n_genuine, n_pseudo_genuine, settings.batch_size - n_frauds),
+    ):
+        pool = tf.concat([labelled, pools.pseudo], axis=0)
+        which = _draw_either(random, n_labelled, first, n_pseudo, weight, (n_members, n))
+        positions.append(tf.gather(pool, which))
     labels = np.zeros((n_members, settings.batch_size), np.int32)
     labels[:, :n_frauds] = FRAUD
     return tf.gather(pools.rows, tf.concat(positions, axis=1)), tf.constant(labels)
 
 
-def _draw_either(random, labelled, pseudo, weight, shape):
-    """Places in ``[*labelled, *pseudo]``, the latter drawn `weight` times as often each."""
-    n_labelled, n_pseudo = tf.shape(labelled)[0], tf.shape(pseudo)[0]
+def _draw_either(random, n_labelled, first_pseudo, n_pseudo, weight, shape):
+    """Places of a pool: of its labelled rows, or `weight` times as often each of its pseudo rows.
+
+    The former are the first of the pool, the latter `n_pseudo` of them from `first_pseudo` on.
+    """
     pseudo_mass = weight * tf.cast(n_pseudo, tf.float32)
     pseudo_share = pseudo_mass / (pseudo_mass + tf.cast(n_labelled, tf.float32))
     return tf.where(
         random.uniform(shape) < pseudo_share,
-        n_labelled + random.positions(shape, tf.maximum(n_pseudo, 1)),
+        first_pseudo + random.positions(shape, tf.maximum(n_pseudo, 1)),
         random.positions(shape, n_labelled),
     )
 
@@ -144,7 +168,8 @@ class Replay:
     def draw(self, random, step):
         """Old fakes of shape (n_members, n_rows, n_features); zeros before the first step."""
         n_filled = tf.cast(tf.clip_by_value(step, 1, self.fakes.shape[0]), tf.int32)
-        return self.fakes[random.positions((), n_filled)][:, : self.n_rows]
+        # Not by indexing, which XLA compiles anew for every value of `step`.
+        return tf.gather(self.fakes, random.positions((), n_filled))[:, : self.n_rows]
 
     def keep(self, fakes, step):
         """Put the fakes of a step into the oldest slot."""

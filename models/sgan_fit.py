@@ -68,8 +68,9 @@ class FitData:
             rows=tf.constant(self.rows),
             genuine=_on_device(np.flatnonzero(self.codes == 0)),
             fraud=_on_device(np.flatnonzero(self.codes == 1)),
-            pseudo_genuine=_on_device([]),
-            pseudo_fraud=_on_device([]),
+            pseudo=tf.zeros(len(self.unlabelled()), tf.int32),
+            n_pseudo_genuine=tf.constant(0),
+            n_pseudo_fraud=tf.constant(0),
             real=_on_device(np.flatnonzero(~self.synthetic)),
         )
 
@@ -219,9 +220,9 @@ def _label(trainer, data, pools, epoch, progress) -> tuple[RowPools, dict[str, f
     )
     are_used = all(warning["are_used"] for warning in warnings)
     progress.pseudo_label_warnings += warnings
-    pools = pools._replace(
-        pseudo_genuine=_on_device(positions[labels.is_genuine & are_used]),
-        pseudo_fraud=_on_device(positions[labels.is_fraud & are_used]),
+    pools = pools.with_pseudo_labels(
+        genuine=positions[labels.is_genuine & are_used],
+        fraud=positions[labels.is_fraud & are_used],
     )
     figures = describe(labels, members, training_rate)
     return pools, figures | {"uses_pseudo_labels": float(are_used)}

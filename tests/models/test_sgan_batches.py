@@ -34,10 +34,11 @@ def pools():
         rows=tf.constant(np.arange(18, dtype=np.float32)[:, None]),
         genuine=positions(0, 1, 2, 3),
         fraud=positions(4, 5),
-        pseudo_genuine=positions(6, 7, 8, 9),
-        pseudo_fraud=positions(*range(10, 18)),
+        pseudo=positions(*[0] * 20),
+        n_pseudo_genuine=tf.constant(0),
+        n_pseudo_fraud=tf.constant(0),
         real=positions(*range(18)),
-    )
+    ).with_pseudo_labels(range(6, 10), range(10, 18))
 
 
 @pytest.fixture
@@ -65,10 +66,17 @@ def test_a_pseudo_labelled_row_is_drawn_half_as_often_as_a_labelled_one(random, 
 
 
 def test_without_pseudo_labels_only_labelled_rows_are_drawn(random, pools):
-    empty = pools._replace(pseudo_genuine=positions(), pseudo_fraud=positions())
+    empty = pools.with_pseudo_labels([], [])
     assert set(drawn(random, empty, Settings())[0].ravel()) == set(range(6))
     off = drawn(random, pools, Settings(pseudo_label_weight=0.0))[0]
     assert set(off.ravel()) == set(range(6))
+
+
+def test_pools_keep_their_shapes_whatever_passes_for_labelled(pools):
+    fewer = pools.with_pseudo_labels([7], [])
+    assert [value.shape for value in fewer] == [value.shape for value in pools]
+    with pytest.raises(ValueError, match="could not broadcast"):
+        pools.with_pseudo_labels(range(15), range(15))
 
 
 def test_frauds_as_they_come(random, pools):
@@ -84,7 +92,7 @@ def test_frauds_as_they_come(random, pools):
 
 
 def test_frauds_as_they_come_without_pseudo_labels(random, pools):
-    empty = pools._replace(pseudo_genuine=positions(), pseudo_fraud=positions())
+    empty = pools.with_pseudo_labels([], [])
     settings = Settings(fraud_share=None)
     rows, labels = drawn(random, empty, settings)
     assert set(rows[labels == 1]) == {4, 5}
