@@ -124,6 +124,9 @@ class SGANClassifier(ClassifierMixin, SavedClassifier, BaseEstimator):
     separate_batches : bool, default=True
         Real and fake rows pass through the discriminator one after the other, which matters for
         batch normalisation.
+    jit_compile : bool, default=False
+        Compile the training with XLA: some seconds more at first, and faster steps
+        (docs/classifier.md has both). Its random numbers are others, so the fit is another one.
     validation_fraction : float in (0, 1) or None, default=None
         Share of the labelled rows that `fit` sets aside to choose the epoch when it is given no
         `validation`; None keeps the last epoch.
@@ -194,7 +197,7 @@ class SGANClassifier(ClassifierMixin, SavedClassifier, BaseEstimator):
         stop_at_equilibrium=False, real_label=0.9, label_noise=0.05, input_noise=0.05,
         final_input_noise=0.0, replay_share=0.25, pseudo_label_weight=0.5,
         pseudo_label_confidence=0.5, pseudo_label_agreement=0.0, drop_biased_pseudo_labels=False,
-        separate_batches=True, validation_fraction=None, random_state=None,
+        separate_batches=True, jit_compile=False, validation_fraction=None, random_state=None,
     ):  # fmt: skip
         self.autoencoder = autoencoder
         self.vae = vae
@@ -240,6 +243,7 @@ class SGANClassifier(ClassifierMixin, SavedClassifier, BaseEstimator):
         self.pseudo_label_agreement = pseudo_label_agreement
         self.drop_biased_pseudo_labels = drop_biased_pseudo_labels
         self.separate_batches = separate_batches
+        self.jit_compile = jit_compile
         self.validation_fraction = validation_fraction
         self.random_state = random_state
 

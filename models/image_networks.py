@@ -8,7 +8,13 @@ import keras
 import tensorflow as tf
 
 from models.bodies import check_image, image_sizes
-from models.layers import LEAKY_SLOPE, MemberConvolution, MemberDense, MemberNormalization
+from models.layers import (
+    LEAKY_SLOPE,
+    MemberConvolution,
+    MemberDense,
+    MemberNormalization,
+    dropout,
+)
 
 
 class _Convolutions(keras.layers.Layer):
@@ -45,6 +51,7 @@ class _Convolutions(keras.layers.Layer):
             for i in range(len(self.filters))
         ]
         self.seed_generator = keras.random.SeedGenerator(seed)
+        self.random_algorithm = None  # of dropout; set by the trainer
 
     def activate(self, i, images, training):
         """Normalise, cut and drop what layer `i` made."""
@@ -54,7 +61,7 @@ class _Convolutions(keras.layers.Layer):
             images = tf.reshape(norm(flat, training=training), tf.shape(images))
         images = tf.nn.leaky_relu(images, LEAKY_SLOPE)
         if training and self.dropout:
-            images = keras.random.dropout(images, self.dropout, seed=self.seed_generator)
+            images = dropout(images, self.dropout, self.seed_generator, self.random_algorithm)
         return images
 
     def build_norm(self, i):

@@ -14,6 +14,32 @@ from keras import ops
 LEAKY_SLOPE = 0.2
 
 
+def dropout(inputs, rate, seed_generator, algorithm):
+    """Set a share of the inputs to zero and make up for it in the others.
+
+    Parameters
+    ----------
+    inputs : tensor
+        Of any shape.
+    rate : float in [0, 1)
+        The share.
+    seed_generator : keras.random.SeedGenerator
+        Gives the seeds.
+    algorithm : str or None
+        Of the random numbers, by `tf.random.Algorithm`; None for Keras's own dropout.
+
+    Returns
+    -------
+    tensor
+        Of the shape of `inputs`.
+    """
+    if algorithm is None:
+        return keras.random.dropout(inputs, rate, seed=seed_generator)
+    seed = tf.cast(seed_generator.next(), tf.int64)
+    chance = tf.random.stateless_uniform(tf.shape(inputs), seed, alg=algorithm)
+    return tf.where(chance >= rate, inputs / (1.0 - rate), tf.zeros_like(inputs))
+
+
 @keras.saving.register_keras_serializable(package="counterfoil")
 class MemberDense(keras.layers.Layer):
     """A dense layer for each member.

@@ -62,6 +62,7 @@ SGAN_CONSTRAINTS: dict[str, list[Any]] = {
     "pseudo_label_agreement": SHARE,
     "drop_biased_pseudo_labels": ["boolean"],
     "separate_batches": ["boolean"],
+    "jit_compile": ["boolean"],
     "validation_fraction": [*INSIDE, None],
     "random_state": ["random_state"],
 }

@@ -60,11 +60,13 @@ class Randomness:
     """Random numbers as a function of seed, step and place in the step.
 
     Nothing is stored but the step, so that a resumed training draws what an undisturbed one draws.
+    `algorithm` is one of `tf.random.Algorithm`, by name.
     """
 
-    def __init__(self, seed, step):
+    def __init__(self, seed, step, algorithm="auto_select"):
         self.seed = seed % 2**31
         self.step = step
+        self.algorithm = algorithm
         self.n_draws = 0
 
     def begin_step(self):
@@ -79,17 +81,18 @@ class Randomness:
     def positions(self, shape, n):
         """Integers in [0, n), n a scalar tensor."""
         drawn = tf.random.stateless_uniform(
-            shape, self._next_seed(), minval=0, maxval=2**31 - 1, dtype=tf.int32
-        )
+            shape, self._next_seed(), minval=0, maxval=2**31 - 1, dtype=tf.int32,
+            alg=self.algorithm,
+        )  # fmt: skip
         return drawn % n
 
     def uniform(self, shape):
         """Numbers in [0, 1)."""
-        return tf.random.stateless_uniform(shape, self._next_seed())
+        return tf.random.stateless_uniform(shape, self._next_seed(), alg=self.algorithm)
 
     def normal(self, shape):
         """Standard normal numbers."""
-        return tf.random.stateless_normal(shape, self._next_seed())
+        return tf.random.stateless_normal(shape, self._next_seed(), alg=self.algorithm)
 
 
 def draw_rows(random, rows, positions, n_members, n):

@@ -27,6 +27,7 @@ LEARNING_RATE_SCHEDULES: dict[str, Callable[[float], float]] = {
     "linear": lambda done: 1.0 - done,
     "cosine": lambda done: 0.5 * (1.0 + math.cos(math.pi * done)),
 }
+XLA_RANDOM = "threefry"
 # Mean figures of an epoch, each of shape (n_members,); without the adversarial game the first only.
 METRICS = ("discriminator_loss", "generator_loss", "class_loss", "real_accuracy", "fake_accuracy",
            "fake_spread")  # fmt: skip
@@ -63,6 +64,7 @@ class SGANTrainingSettings:
     drop_biased_pseudo_labels: bool = False
     separate_batches: bool = True
     real_fake_head: str = "shared"
+    jit_compile: bool = False
 
     def __post_init__(self) -> None:
         for one in fields(self):
@@ -106,6 +108,11 @@ class SGANTrainer:
         self.is_adversarial = settings.unsupervised_weight > 0
         self.step = tf.Variable(0, dtype=tf.int64, trainable=False)
         self.random = Randomness(seed, self.step)
+        if settings.jit_compile:
+            # TensorFlow's other generators are slow in XLA programs, and this one is in no others.
+            self.random.algorithm = XLA_RANDOM
+            model.generator.stack.random_algorithm = XLA_RANDOM
+            model.discriminator.stack.random_algorithm = XLA_RANDOM
         n_replay = round(settings.unsupervised_batch_size * settings.replay_share)
         self.replay = Replay(model.n_members, n_replay, model.n_features)
         self.discriminator_optimizer = self._optimizer(
@@ -116,7 +123,10 @@ class SGANTrainer:
         )
         # Without autograph, whose conversion of every called function takes longer than tracing.
         signature = [self._pool_signature(), tf.TensorSpec((), tf.float32)]
-        self._compiled_epoch = tf.function(self._epoch, autograph=False, input_signature=signature)
+        self._compiled_epoch = tf.function(
+            self._epoch, autograph=False, input_signature=signature,
+            jit_compile=settings.jit_compile,
+        )  # fmt: skip
 
     def fit_inputs(self, rows: np.ndarray, codes: np.ndarray) -> None:
         """Fit the discriminator's inputs. **Fitted on:** real training rows."""

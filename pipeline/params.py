@@ -209,6 +209,7 @@ class SGANParams(Section):
     pseudo_label_agreement: Share
     drop_biased_pseudo_labels: bool
     separate_batches: bool
+    jit_compile: bool
     challenge_augmentation: bool
     seed: Seed
 

@@ -31,6 +31,7 @@ NEUTRAL: dict[str, dict[str, Any]] = {
         "stop_at_equilibrium": False,
         "pseudo_label_agreement": 0.0,
         "drop_biased_pseudo_labels": False,
+        "jit_compile": False,
     },
 }
 # A change here asks for new figures, not for new fits.

@@ -29,14 +29,14 @@ class OurTraining:
 
     def run(self, case, seconds):
         """Train under ``case["params"]`` with ``case["members"]``; whole compiled calls."""
-        key = case["params"], case["members"]
+        key = case["params"], case["members"], case["jit_compile"]
         if key not in self.trainers:
             self.trainers[key] = self._trainer(*key)
         trainer, pools = self.trainers[key]
         n_calls, spent = repeat(lambda: trainer.run_epoch(pools, 0.0), seconds)
         return n_calls * trainer.settings.steps_per_epoch, spent
 
-    def _trainer(self, name, n_members):
+    def _trainer(self, name, n_members, jit_compile):
         import numpy as np
 
         from models.sgan import SGAN
@@ -47,7 +47,9 @@ class OurTraining:
         arguments = accepted(params.sgan, SGAN) | {"n_members": n_members, "seed": 0}
         if arguments["inputs"]:
             arguments |= encoders(params, self.rows.shape[1])
-        settings = accepted(params.sgan, SGANTrainingSettings) | {"steps_per_epoch": STEPS_PER_CALL}
+        settings = accepted(params.sgan, SGANTrainingSettings) | {
+            "steps_per_epoch": STEPS_PER_CALL, "jit_compile": jit_compile,
+        }  # fmt: skip
         trainer = SGANTrainer(
             SGAN(self.rows.shape[1], **arguments), SGANTrainingSettings(**settings), seed=1
         )

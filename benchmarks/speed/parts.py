@@ -19,17 +19,22 @@ SCORING_RUN = (
 
 def measure_training(options, _former):
     """Steps a second of our SGAN and of others with the same networks."""
-    ours = "OurTraining"
     entries = [_entry("reference loop (Keras)", "ReferenceTraining", members=1)]
     entries += [_entry("PyTorch eager loop", "TorchTraining", members=1)]
     for members in options.members:
-        entries.append(_entry("ours", ours, members=members, params="reference"))
+        entries += _ours("ours", "reference", members)
         entries.append(_entry("JAX lax.scan", "JaxTraining", members=members))
-    entries += [
-        _entry("ours, params.yaml", ours, members=members, params="default")
-        for members in DEFAULT_MEMBERS
-    ]
+    for members in DEFAULT_MEMBERS:
+        entries += _ours("ours, params.yaml", "default", members)
     return {"figures": _measure(entries, options)}
+
+
+def _ours(name, params, members):
+    """Our training as it is, and compiled with XLA."""
+    return [
+        _entry(words, "OurTraining", members=members, params=params, jit_compile=jit_compile)
+        for words, jit_compile in ((name, False), (f"{name}, `jit_compile`", True))
+    ]
 
 
 def measure_encoders(options, _former):
