@@ -71,12 +71,14 @@ def _training_goals(figures, reference):
         }
         for name in ("ours", "ours, `jit_compile`", "JAX lax.scan")
     )
-    if reference and ours.get(GOAL_MEMBERS):
-        reached = ours[GOAL_MEMBERS] * GOAL_MEMBERS / reference
+    if reference and GOAL_MEMBERS in ours_by_xla.keys() & ours.keys():
+        reached, without = (
+            of[GOAL_MEMBERS] * GOAL_MEMBERS / reference for of in (ours_by_xla, ours)
+        )
         lines.append(
             f"- Goal: {GOAL_TIMES_REFERENCE} times the reference loop per member with "
-            f"{GOAL_MEMBERS} members: **{reached:,.0f} times**, "
-            + _verdict(reached >= GOAL_TIMES_REFERENCE)
+            f"{GOAL_MEMBERS} members: **{reached:,.0f} times** with `jit_compile` "
+            f"({without:,.0f} times without), {_verdict(reached >= GOAL_TIMES_REFERENCE)}"
         )
     for members in sorted(jax.keys() & ours_by_xla.keys()):
         share = ours_by_xla[members] / jax[members]

@@ -59,7 +59,8 @@ def test_a_member_step_is_a_step_of_one_member():
 
 @pytest.mark.parametrize(("ours", "verdict"), [(125.0, "reached."), (124.9, "**not reached**.")])
 def test_the_goal_is_a_hundred_times_the_reference_per_member(ours, verdict):
-    goal = line(as_markdown(training(ours)), "- Goal: 100 times")
+    goal = line(as_markdown(training(ours=25.0, by_xla=ours)), "- Goal: 100 times")
+    assert "(20 times without)" in goal
     assert goal.endswith(", " + verdict)
 
 
