@@ -103,15 +103,7 @@ def _out_of_time(small: bool) -> list[Job]:
         network("sgan", small=small),
         *(peer(name, small=small) for name in TIME_PEERS),
     ]
-    return [
-        _time_job(
-            "out_of_time", f"first {share:.0%}", variant, share, seed=seed,
-            round=seed * len(SHARES) + index,
-        )
-        for seed in range(1 if small else N_SEEDS)
-        for index, share in enumerate(SHARES[-1:] if small else SHARES)
-        for variant in everything
-    ]  # fmt: skip
+    return _time_jobs("out_of_time", None, everything, small)
 
 
 def _few_labels(small: bool) -> list[Job]:
@@ -168,16 +160,10 @@ def _augmentation(small: bool) -> list[Job]:
         few = {"n_frauds": N_FEW_FRAUDS} if setting == "20 frauds" else {}
         everything = _augmentation_variants(small, synthetic_per_fraud)
         if setting in (DRIFT, CONFIRMING):
-            jobs += [
-                _time_job(
-                    "augmentation", setting, variant, share, seed=seed,
-                    round=seed * len(SHARES) + index, backwards=setting == CONFIRMING,
-                )
-                for seed in range(1 if small else N_SEEDS)
-                for index, share in enumerate(SHARES[-1:] if small else SHARES)
-                for variant in everything
-                if setting == DRIFT or variant.name in CONFIRMED
-            ]  # fmt: skip
+            backwards = setting == CONFIRMING
+            if backwards:
+                everything = [variant for variant in everything if variant.name in CONFIRMED]
+            jobs += _time_jobs("augmentation", setting, everything, small, backwards=backwards)
             continue
         jobs += _ablation("augmentation", everything, small, setting=setting, **few)
     return jobs
@@ -222,6 +208,12 @@ def _pseudo_labels(small: bool) -> list[Job]:
     ]  # fmt: skip
 
 
+def _training_length(small: bool) -> list[Job]:
+    everything = variants.training_length_variants(small=small)
+    jobs = _ablation("training_length", everything, small, setting="five folds")
+    return jobs + _time_jobs("training_length", DRIFT, everything, small)
+
+
 def _ablation(
     study: str,
     everything: list[Variant],
@@ -237,14 +229,21 @@ def _ablation(
     ]
 
 
-def _time_job(
-    study: str, setting: str, variant: Variant, share: float, *, round: int, seed: int = 0,
+def _time_jobs(
+    study: str, setting: str | None, everything: list[Variant], small: bool, *,
     backwards: bool = False,
-) -> Job:  # fmt: skip
-    split = {"function": "out_of_time", "share": share}
-    if backwards:
-        split["backwards"] = True
-    return Job(study, setting, variant, split, fit_seed=seed, round=round)
+) -> list[Job]:  # fmt: skip
+    """Every variant on the splits by time; without a name, each split is a setting of its own."""
+    split = {"function": "out_of_time", **({"backwards": True} if backwards else {})}
+    return [
+        Job(
+            study, setting or f"first {share:.0%}", variant, {**split, "share": share},
+            fit_seed=seed, round=seed * len(SHARES) + index,
+        )
+        for seed in range(1 if small else N_SEEDS)
+        for index, share in enumerate(SHARES[-1:] if small else SHARES)
+        for variant in everything
+    ]  # fmt: skip
 
 
 def _fold_job(
@@ -272,5 +271,6 @@ STUDIES = {
     "inputs": _inputs,
     "augmentation": _augmentation,
     "habits": _habits,
+    "training_length": _training_length,
     "pseudo_labels": _pseudo_labels,
 }

@@ -27,6 +27,8 @@ PSEUDO_LABELS: dict[str, dict[str, float]] = {
     "all_members_agree": {"pseudo_label_agreement": 1.0},
 }
 
+SHORTER_TRAININGS = (4, 8)  # epochs; the default are 20
+
 # Each habit without and with; the one that the defaults do not have is tried against them.
 HABITS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "gan_game": ({"unsupervised_weight": 0.0}, {"unsupervised_weight": 0.5}),
@@ -133,6 +135,15 @@ def habit_variants(*, small: bool) -> list[Variant]:
         change = {"sgan.generator_learning_rate": defaults["learning_rate"]}
         variants.append(network("without_two_time_scales", overrides=change, small=small))
     return variants
+
+
+def training_length_variants(*, small: bool) -> list[Variant]:
+    """Return the default, and shorter trainings whose learning rates go down to zero as well."""
+    shorter = [
+        network(f"{epochs}_epochs", overrides={"sgan.epochs": epochs}, small=small)
+        for epochs in SHORTER_TRAININGS
+    ]
+    return [network("default", small=small), *shorter]
 
 
 def pseudo_label_variants(*, small: bool) -> list[Variant]:
