@@ -122,6 +122,7 @@ class AutoencoderParams(Section):
     learning_rate: Positive
     batch_size: Count
     epochs: Count
+    n_pictured_rows: Annotated[int, Field(ge=4)]
     seed: Seed
 
 

@@ -29,7 +29,7 @@ from pipeline.stages.sgan import NOT_ARGUMENTS
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-TRAINING_KEYS = {"optimizer", "learning_rate", "batch_size", "epochs", "seed"}
+TRAINING_KEYS = {"optimizer", "learning_rate", "batch_size", "epochs", "n_pictured_rows", "seed"}
 CLASSES = {"autoencoder": TabularAutoencoder, "vae": TabularVAE}
 AUTOENCODER_INPUTS = {"autoencoder_code", "reconstruction_error"}
 SCALINGS = ("standard", "arcsinh")

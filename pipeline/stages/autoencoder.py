@@ -16,8 +16,6 @@ from pipeline.encoder_training import train_encoder
 from pipeline.errors import CounterfoilError
 from pipeline.figures import save_figure
 
-N_PICTURED_ROWS = 1500
-
 
 def autoencoder(context: StageContext) -> StageResult:
     """Write autoencoder.keras, codes, reconstruction errors, losses and pictures.
@@ -72,7 +70,8 @@ def _draw_rows(
         size=(10.0, 5.0),
     )
     rng = np.random.default_rng(context.params.autoencoder.seed)
-    pictured = _pick(rng, known & is_fraud, known & ~is_fraud)
+    n_pictured = context.params.autoencoder.n_pictured_rows
+    pictured = _pick(rng, known & is_fraud, known & ~is_fraud, n_pictured)
     embedding = _embedded(codes[pictured], seed=context.params.autoencoder.seed)
     save_figure(
         context.output / "codes_tsne.png",
@@ -94,10 +93,12 @@ def _embedded(codes: np.ndarray, *, seed: int) -> np.ndarray:
     return embedding
 
 
-def _pick(rng: np.random.Generator, frauds: np.ndarray, genuine: np.ndarray) -> np.ndarray:
+def _pick(
+    rng: np.random.Generator, frauds: np.ndarray, genuine: np.ndarray, n_rows: int
+) -> np.ndarray:
     """Return row ids for a picture: frauds, at most half of it, and a sample of genuine rows."""
     chosen = [
         rng.permutation(np.flatnonzero(rows))[:n]
-        for rows, n in ((frauds, N_PICTURED_ROWS // 2), (genuine, N_PICTURED_ROWS))
+        for rows, n in ((frauds, n_rows // 2), (genuine, n_rows))
     ]
-    return np.sort(np.concatenate(chosen)[:N_PICTURED_ROWS])
+    return np.sort(np.concatenate(chosen)[:n_rows])

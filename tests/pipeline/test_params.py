@@ -227,7 +227,12 @@ def test_every_key_is_documented_with_its_default():
 @pytest.mark.parametrize(
     ("section", "names", "of_the_stage"),
     [
-        ("autoencoder", ["autoencoder.TabularAutoencoder", "training.TrainingSettings"], set()),
+        # The picture is the stage's own matter.
+        (
+            "autoencoder",
+            ["autoencoder.TabularAutoencoder", "training.TrainingSettings"],
+            {"n_pictured_rows"},
+        ),
         ("vae", ["vae.TabularVAE", "training.TrainingSettings"], set()),
         # The estimator's seed is called random_state; the challenger is the stage's own matter.
         ("sgan", ["classifier.SGANClassifier"], {"seed", "challenge_augmentation"}),

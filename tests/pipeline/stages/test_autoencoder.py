@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from models.saving import load_model
+from pipeline.stages.autoencoder import _pick
 
 pytestmark = pytest.mark.slow
 
@@ -49,3 +50,12 @@ def test_pictured_codes_are_labelled_training_rows(trained_project):
     pictured = pd.read_csv(trained_project.path("autoencoder", "codes_tsne.csv"))["row_id"]
     known = np.flatnonzero(trained_project.rows_of("train", is_labelled=True))
     assert pictured.tolist() == known.tolist()
+
+
+def test_no_more_rows_are_pictured_than_asked_for_and_frauds_are_half_of_them():
+    frauds = np.arange(100) < 40
+    rng = np.random.default_rng(0)
+    pictured = _pick(rng, frauds, ~frauds, 20)
+    assert (len(set(pictured)), frauds[pictured].sum()) == (20, 10)
+    of_few = _pick(rng, np.arange(100) < 3, np.arange(100) >= 60, 20)
+    assert (len(set(of_few)), (of_few < 3).sum()) == (20, 3)
