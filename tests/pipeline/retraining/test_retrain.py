@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -107,6 +108,16 @@ def project(tmp_path, mlflow_database):
     return Project(tmp_path / "project", mlflow_database.path)
 
 
+@pytest.fixture(scope="session")
+def undisturbed(tmp_path_factory, mlflow_database):
+    """State after one call on one delivery, and the seconds that it took."""
+    project = Project(tmp_path_factory.mktemp("undisturbed") / "project", mlflow_database.path)
+    project.deliver(0)
+    started = time.monotonic()
+    assert project.outcome()["outcome"] == "promoted"
+    return SimpleNamespace(seconds=time.monotonic() - started, state=project.state())
+
+
 def poisoned(table):
     return table.assign(Class=np.where(np.arange(len(table)) % 4 == 0, 1, table["Class"]))
 
@@ -189,46 +200,33 @@ def test_of_two_calls_at_once_one_leaves(project):
     assert project.state()["history"][0][:2] == ("promote", "1")
 
 
-def test_a_server_that_is_away_costs_nothing(project):
+def test_a_server_that_is_away_and_a_disk_that_is_full_cost_nothing(project, undisturbed):
+    """Files cannot grow beyond a limit: the delivery first, then the window, then the database."""
     project.deliver(0)
     code, output, errors = project.retrain(MLFLOW_TRACKING_URI="http://127.0.0.1:9")
     assert (code, output) == (1, "")
     assert "cannot be reached" in errors
     assert not (project.folder / "retraining" / "deliveries").exists()
-    assert project.outcome()["outcome"] == "promoted"
-
-
-def test_a_disk_that_is_full_costs_nothing(project, tmp_path, mlflow_database):
-    """Files cannot grow beyond a limit: the delivery first, then the window, then the database."""
-    undisturbed = Project(tmp_path / "undisturbed", mlflow_database.path)
-    for one in (project, undisturbed):
-        one.deliver(0)
-    assert undisturbed.outcome()["outcome"] == "promoted"
     size = (project.folder / "in" / "0.parquet").stat().st_size
     for largest in (size // 2, 2 * size):
         code, output, errors = project.retrain(largest_file=largest)
         assert (code, output) == (1, ""), errors
         assert project.registry().champion() is None
     assert project.outcome()["outcome"] == "promoted"
-    assert project.state() == undisturbed.state()
+    assert project.state() == undisturbed.state
 
 
-def test_kills_at_random_moments_leave_no_trace(project, tmp_path, mlflow_database):
-    undisturbed = Project(tmp_path / "undisturbed", mlflow_database.path)
-    for one in (project, undisturbed):
-        one.deliver(0)
-    started = time.monotonic()
-    assert undisturbed.outcome()["outcome"] == "promoted"
-    seconds = time.monotonic() - started
+def test_kills_at_random_moments_leave_no_trace(project, undisturbed):
+    project.deliver(0)
     moments = random.Random(5)
     for _ in range(N_KILLS):
         process = project.start()
-        time.sleep(moments.uniform(0, seconds))
+        time.sleep(moments.uniform(0, undisturbed.seconds))
         process.send_signal(signal.SIGKILL)
         process.communicate()
         champion = project.registry().champion()
         assert champion in (None, "1")
     last = project.outcome()
     assert last["outcome"] in ("promoted", "nothing_new")
-    assert project.state() == undisturbed.state()
+    assert project.state() == undisturbed.state
     assert project.run("history").returncode == 0
