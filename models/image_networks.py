@@ -13,7 +13,7 @@ from models.layers import (
     MemberConvolution,
     MemberDense,
     MemberNormalization,
-    dropout,
+    drop_units,
 )
 
 
@@ -51,7 +51,7 @@ class _Convolutions(keras.layers.Layer):
             for i in range(len(self.filters))
         ]
         self.seed_generator = keras.random.SeedGenerator(seed)
-        self.random_algorithm = None  # of dropout; set by the trainer
+        self.random_algorithm = "auto_select"  # of `drop_units`; the trainer's choice
 
     def activate(self, i, images, training):
         """Normalise, cut and drop what layer `i` made."""
@@ -61,7 +61,7 @@ class _Convolutions(keras.layers.Layer):
             images = tf.reshape(norm(flat, training=training), tf.shape(images))
         images = tf.nn.leaky_relu(images, LEAKY_SLOPE)
         if training and self.dropout:
-            images = dropout(images, self.dropout, self.seed_generator, self.random_algorithm)
+            images = drop_units(images, self.dropout, self.seed_generator, self.random_algorithm)
         return images
 
     def build_norm(self, i):

@@ -14,8 +14,8 @@ from keras import ops
 LEAKY_SLOPE = 0.2
 
 
-def dropout(inputs, rate, seed_generator, algorithm):
-    """Set a share of the inputs to zero and make up for it in the others.
+def drop_units(inputs, rate, seed_generator, algorithm="auto_select"):
+    """Inputs of which a share is zero, the others larger to make up for it (dropout).
 
     Parameters
     ----------
@@ -25,15 +25,15 @@ def dropout(inputs, rate, seed_generator, algorithm):
         The share.
     seed_generator : keras.random.SeedGenerator
         Gives the seeds.
-    algorithm : str or None
-        Of the random numbers, by `tf.random.Algorithm`; None for Keras's own dropout.
+    algorithm : str, default="auto_select"
+        Of the random numbers, a name of `tf.random.Algorithm`; the default is Keras's dropout.
 
     Returns
     -------
     tensor
         Of the shape of `inputs`.
     """
-    if algorithm is None:
+    if algorithm == "auto_select":
         return keras.random.dropout(inputs, rate, seed=seed_generator)
     seed = tf.cast(seed_generator.next(), tf.int64)
     chance = tf.random.stateless_uniform(tf.shape(inputs), seed, alg=algorithm)

@@ -9,7 +9,7 @@ import tensorflow as tf
 from keras import ops
 
 from models.image_networks import ImageReader, ImageWriter
-from models.layers import LEAKY_SLOPE, MemberDense, MemberNormalization, dropout
+from models.layers import LEAKY_SLOPE, MemberDense, MemberNormalization, drop_units
 
 
 class DiscriminatorOutput(NamedTuple):
@@ -57,7 +57,7 @@ class MemberStack(keras.layers.Layer):
             for i in range(len(units))
         ]
         self.seed_generator = keras.random.SeedGenerator(seed)
-        self.random_algorithm = None  # of dropout; set by the trainer
+        self.random_algorithm = "auto_select"  # of `drop_units`; the trainer's choice
 
     def build(self, input_shape):
         """Build each layer on the width of the one before."""
@@ -78,7 +78,9 @@ class MemberStack(keras.layers.Layer):
                 hidden = norm(hidden, training=training)
             hidden = tf.nn.leaky_relu(hidden, LEAKY_SLOPE)
             if training and self.dropout:
-                hidden = dropout(hidden, self.dropout, self.seed_generator, self.random_algorithm)
+                hidden = drop_units(
+                    hidden, self.dropout, self.seed_generator, self.random_algorithm
+                )
         return hidden
 
 

@@ -39,7 +39,7 @@ class RowPools(NamedTuple):
     real: tf.Tensor
 
     def with_pseudo_labels(self, genuine, fraud):
-        """Let these rows pass for labelled ones, and no others; positions as in `pseudo`."""
+        """Pools in which these rows pass for labelled ones, and no others; by their positions."""
         pseudo = np.zeros(self.pseudo.shape, np.int32)
         pseudo[: len(genuine) + len(fraud)] = np.concatenate([genuine, fraud])
         return self._replace(
@@ -50,7 +50,7 @@ class RowPools(NamedTuple):
 
 
 def pool_signature(n_features):
-    """Shapes of a `RowPools`: one compiled epoch serves pools of any length."""
+    """Shapes of a `RowPools`: one traced epoch serves pools of any length."""
     positions, count = tf.TensorSpec((None,), tf.int32), tf.TensorSpec((), tf.int32)
     rows = tf.TensorSpec((None, n_features), tf.float32)
     return RowPools(rows, positions, positions, positions, count, count, positions)

@@ -27,6 +27,7 @@ LEARNING_RATE_SCHEDULES: dict[str, Callable[[float], float]] = {
     "linear": lambda done: 1.0 - done,
     "cosine": lambda done: 0.5 * (1.0 + math.cos(math.pi * done)),
 }
+# TensorFlow's other generators are slow in XLA programs, and this one is in no others.
 XLA_RANDOM = "threefry"
 # Mean figures of an epoch, each of shape (n_members,); without the adversarial game the first only.
 METRICS = ("discriminator_loss", "generator_loss", "class_loss", "real_accuracy", "fake_accuracy",
@@ -107,12 +108,10 @@ class SGANTrainer:
         self._copy_weights(model, self.average)
         self.is_adversarial = settings.unsupervised_weight > 0
         self.step = tf.Variable(0, dtype=tf.int64, trainable=False)
-        self.random = Randomness(seed, self.step)
-        if settings.jit_compile:
-            # TensorFlow's other generators are slow in XLA programs, and this one is in no others.
-            self.random.algorithm = XLA_RANDOM
-            model.generator.stack.random_algorithm = XLA_RANDOM
-            model.discriminator.stack.random_algorithm = XLA_RANDOM
+        algorithm = XLA_RANDOM if settings.jit_compile else "auto_select"
+        self.random = Randomness(seed, self.step, algorithm)
+        for network in (model.generator, model.discriminator):
+            network.stack.random_algorithm = algorithm
         n_replay = round(settings.unsupervised_batch_size * settings.replay_share)
         self.replay = Replay(model.n_members, n_replay, model.n_features)
         self.discriminator_optimizer = self._optimizer(

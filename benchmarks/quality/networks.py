@@ -29,7 +29,9 @@ from pipeline.stages.sgan import NOT_ARGUMENTS
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-TRAINING_KEYS = {"optimizer", "learning_rate", "batch_size", "epochs", "n_pictured_rows", "seed"}
+NOT_OF_THE_NETWORK = {
+    "optimizer", "learning_rate", "batch_size", "epochs", "n_pictured_rows", "seed",
+}  # fmt: skip
 CLASSES = {"autoencoder": TabularAutoencoder, "vae": TabularVAE}
 AUTOENCODER_INPUTS = {"autoencoder_code", "reconstruction_error"}
 SCALINGS = ("standard", "arcsinh")
@@ -217,7 +219,9 @@ def _trained(name, params, X, shift):
     model_seed, order_seed = map(
         int, np.random.SeedSequence(section.seed + shift).generate_state(2)
     )
-    model = CLASSES[name](X.shape[1], seed=model_seed, **section.model_dump(exclude=TRAINING_KEYS))
+    model = CLASSES[name](
+        X.shape[1], seed=model_seed, **section.model_dump(exclude=NOT_OF_THE_NETWORK)
+    )
     settings = TrainingSettings(
         epochs=section.epochs,
         batch_size=section.batch_size,

@@ -80,7 +80,7 @@ def _training_goals(figures, reference):
             f"{GOAL_MEMBERS} members: **{reached:,.0f} times** with `jit_compile` "
             f"({without:,.0f} times without), {_verdict(reached >= GOAL_TIMES_REFERENCE)}"
         )
-    for members in sorted(jax.keys() & ours_by_xla.keys()):
+    for members in sorted(jax.keys() & ours_by_xla.keys() & ours.keys()):
         share = ours_by_xla[members] / jax[members]
         lines.append(
             f"- Goal: as fast as JAX, {members} member{'s' * (members != 1)}: **{share:.2f} "

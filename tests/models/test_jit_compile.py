@@ -4,12 +4,14 @@ import os
 import subprocess
 import sys
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from models import sgan_training
 from models.classifier import SGANClassifier
+from models.layers import drop_units
 from models.sgan import SGAN
 from models.sgan_batches import Randomness
 from models.sgan_fit import FitData
@@ -67,13 +69,9 @@ def test_the_steps_are_those_of_the_plain_graph(monkeypatch, fraud_share):
 
 
 def test_dropout_drops_and_keeps_the_mean():
-    import keras
-
-    from models.layers import dropout
-
     seeds = keras.random.SeedGenerator(3)
     compiled = tf.function(
-        lambda x: (dropout(x, 0.25, seeds, "threefry"), dropout(x, 0.25, seeds, "threefry")),
+        lambda x: [drop_units(x, 0.25, seeds, "threefry") for _ in range(2)],
         jit_compile=True, autograph=False,
     )  # fmt: skip
     first, second = (kept.numpy() for kept in compiled(tf.ones((2, 1000, 20))))
@@ -81,6 +79,15 @@ def test_dropout_drops_and_keeps_the_mean():
     assert (first == 0).mean() == pytest.approx(0.25, abs=0.01)
     assert not np.array_equal(first, second)
     assert not np.array_equal(first, compiled(tf.ones((2, 1000, 20)))[0].numpy())
+
+
+@pytest.mark.parametrize("images", [{}, {"image_shape": (2, 2, 1), "generator_units": (2,)}])
+def test_dropout_has_the_random_numbers_of_the_trainer(images):
+    model = SGAN(N_FEATURES, 1, **images)
+    stacks = (model.generator.stack, model.discriminator.stack)
+    for jit_compile, algorithm in ((True, "threefry"), (False, "auto_select")):
+        trainer = SGANTrainer(model, SGANTrainingSettings(jit_compile=jit_compile), seed=0)
+        assert {trainer.random.algorithm, *(s.random_algorithm for s in stacks)} == {algorithm}
 
 
 def test_a_resumed_fit_ends_as_an_undisturbed_one(tmp_path):

@@ -5,7 +5,6 @@ import pandas as pd
 import pytest
 
 from models.saving import load_model
-from pipeline.stages.autoencoder import _pick
 
 pytestmark = pytest.mark.slow
 
@@ -52,10 +51,14 @@ def test_pictured_codes_are_labelled_training_rows(trained_project):
     assert pictured.tolist() == known.tolist()
 
 
-def test_no_more_rows_are_pictured_than_asked_for_and_frauds_are_half_of_them():
-    frauds = np.arange(100) < 40
-    rng = np.random.default_rng(0)
-    pictured = _pick(rng, frauds, ~frauds, 20)
-    assert (len(set(pictured)), frauds[pictured].sum()) == (20, 10)
-    of_few = _pick(rng, np.arange(100) < 3, np.arange(100) >= 60, 20)
-    assert (len(set(of_few)), (of_few < 3).sum()) == (20, 3)
+def test_no_more_rows_are_pictured_than_asked_for_and_frauds_are_half_of_them(
+    trained_project, tmp_path
+):
+    fewer = trained_project.copy(tmp_path / "project")
+    fewer.run("autoencoder", autoencoder__n_pictured_rows=60)
+    pictured = pd.read_csv(fewer.path("autoencoder", "codes_tsne.csv"))["row_id"]
+    known = np.flatnonzero(fewer.rows_of("train", is_labelled=True))
+    label = fewer.artifacts.transactions()["Class"].to_numpy()
+    assert len(set(pictured)) == 60
+    assert set(pictured) <= set(known)
+    assert label[pictured].sum() == 30
