@@ -86,6 +86,7 @@ def _run(options, jobs, ledger, data):
         data,
         folder=folder,
         seconds=None if options.limit_minutes is None else 60 * options.limit_minutes,
+        wants_scores=options.scores,
     )
 
 
@@ -108,6 +109,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--variant", action="append", default=[], help="only this variant")
     parser.add_argument("--limit-minutes", type=float, help="start no job after so long")
+    parser.add_argument(
+        "--scores",
+        action="store_true",
+        help="fit done jobs again whose test scores are not on this machine; intervals between "
+        "an old fit and a new one need the scores of both",
+    )
     parser.add_argument("--report", action="store_true", help="write the page and fit nothing")
     parser.add_argument("--list", action="store_true", help="list the jobs and fit nothing")
     parser.add_argument("--small", action="store_true", help="a smoke test with a page of its own")

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.quality.jobs import CODE, Job
+from benchmarks.quality.kept import TELLING
 from benchmarks.quality.ledger import Ledger
 from benchmarks.quality.rows import Table
 from benchmarks.quality.running import run_job
@@ -24,7 +25,9 @@ def confirm(
     """Refit a few jobs of which only the code has changed; return how many lines were renewed.
 
     A family of variants is renewed as a whole, or, if a single score of a single refit differs,
-    not at all. Jobs whose settings, rows or seeds have changed are never renewed.
+    not at all. Where the scores of earlier code are on another machine, its figures are compared,
+    to the six digits of the results file. Jobs whose settings, rows or seeds have changed are
+    never renewed.
 
     Parameters
     ----------
@@ -55,14 +58,20 @@ def _stale(jobs: list[Job], ledger: Ledger, data: str) -> list[tuple[Job, dict[s
         for job in jobs
         if job.key(data) not in done and job.question(data) in answers
     }
-    return [pair for pair in found.values() if ledger.scores(pair[1]["key"]) is not None]
+    return list(found.values())
 
 
 def _is_equal(
     job: Job, line: dict[str, Any], table: Table, ledger: Ledger, folder: Path
 ) -> bool:  # fmt: skip
-    kept = ledger.scores(line["key"]) or {}
-    _, fresh = run_job(job, table, folder)
+    kept = ledger.scores(line["key"])
+    figures, fresh = run_job(job, table, folder)
+    if kept is None:
+        differing = [name for name in TELLING if figures.get(name) != line.get(name)]
+        if differing:
+            logger.warning("%s: a refit has another %s; nothing is renewed", job.name,
+                           differing[0])  # fmt: skip
+        return not differing
     if all(np.array_equal(kept[name], fresh[name]) for name in SCORES):
         return True
     apart = np.abs(kept["raw"] - fresh["raw"]).max()
@@ -72,6 +81,9 @@ def _is_equal(
 
 
 def _renew(job: Job, line: dict[str, Any], names: list[str], ledger: Ledger, data: str) -> None:
+    renewed = {**line, "key": job.key(data), "confirmed_by": names}
     arrays = ledger.scores(line["key"])
-    if arrays is not None:
-        ledger.add({**line, "key": job.key(data), "confirmed_by": names}, arrays)
+    if arrays is None:
+        ledger.add_line(renewed)
+    else:
+        ledger.add(renewed, arrays)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from benchmarks.quality.bootstrap import Scored
+from benchmarks.quality.kept import from_scores
 from benchmarks.quality.outcomes import Outcome
 from evaluation.calibration import calibration_slope
 from evaluation.expected_frauds import ExpectedFrauds, expected_frauds
@@ -51,10 +53,27 @@ def calibration_of(scored: Iterable[Scored]) -> Calibration:
 
 
 def calibrations(cells: dict[str, Outcome]) -> list[Calibration]:
-    """One calibration for each seed of a stratified study, from the folds that are done."""
-    by_seed: dict[int, list[Scored]] = {}
+    """One calibration for each seed of a stratified study, from the folds that are done.
+
+    Where scores are missing, what an earlier report kept of the same fits.
+    """
+    by_seed: dict[int, list[Outcome]] = {}
     for outcome in cells.values():
         # Without a threshold there were no validation rows to calibrate on.
-        if outcome.scored is not None and outcome.scored.threshold is not None:
-            by_seed.setdefault(outcome.job.split["seed"], []).append(outcome.scored)
-    return [calibration_of(parts) for _, parts in sorted(by_seed.items())]
+        if outcome.line.get("threshold") is not None:
+            by_seed.setdefault(outcome.job.split["seed"], []).append(outcome)
+    found = [
+        from_scores("calibration", [done], lambda done=done: _numbers(done))
+        for _, done in sorted(by_seed.items())
+    ]
+    return [
+        Calibration(slope, ExpectedFrauds(*whole), ExpectedFrauds(*top))
+        for slope, whole, top in filter(None, found)
+    ]
+
+
+def _numbers(done: list[Outcome]) -> list[Any]:
+    """Return a calibration as JSON can hold it."""
+    one = calibration_of(scored for outcome in done if (scored := outcome.scored) is not None)
+    return [one.slope, *([number.item() if hasattr(number, "item") else number for number in part]
+                         for part in (one.whole, one.top))]  # fmt: skip

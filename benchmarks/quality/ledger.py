@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.quality.kept import KeptFigures
+
 logger = logging.getLogger(__name__)
 
 
@@ -23,11 +25,17 @@ class Ledger:
         The results file; made where it is missing.
     scores_folder : Path
         Where the test scores lie, one file a job. They are needed for paired intervals only.
+
+    Attributes
+    ----------
+    kept : KeptFigures
+        What was made from the scores, in a file beside the results file.
     """
 
     def __init__(self, path: Path, scores_folder: Path) -> None:
         self.path = Path(path)
         self.scores_folder = Path(scores_folder)
+        self.kept = KeptFigures(self.path.with_name(f"{self.path.stem}_intervals.json"))
 
     def lines(self) -> list[dict[str, Any]]:
         """Return all whole lines, oldest first; what a kill left of a line is passed over."""
@@ -47,16 +55,28 @@ class Ledger:
 
     def add(self, line: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
         """Keep a finished job: the scores first, so that a line implies its scores."""
+        self.keep_scores(line["key"], arrays)
+        self.add_line(line)
+
+    def keep_scores(self, key: str, arrays: Mapping[str, np.ndarray]) -> None:
+        """Keep the arrays of a job."""
         self.scores_folder.mkdir(parents=True, exist_ok=True)
-        fresh = self.scores_folder / f".{line['key']}.{os.getpid()}.npz"
+        fresh = self.scores_folder / f".{key}.{os.getpid()}.npz"
         np.savez_compressed(fresh, **arrays)
-        fresh.replace(self._scores_path(line["key"]))
+        fresh.replace(self._scores_path(key))
+
+    def add_line(self, line: Mapping[str, Any]) -> None:
+        """Keep the line of a job whose scores lie there already, or are on another machine."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         text = json.dumps(line, sort_keys=True, allow_nan=False)
         # One write to a file opened for appending: lines of two processes cannot mix.
         with self.path.open("ab", buffering=0) as file:
             file.write(self._end_of_cut_line() + text.encode() + b"\n")
             os.fsync(file.fileno())
+
+    def has_scores(self, key: str) -> bool:
+        """Whether the arrays of a job are on this machine."""
+        return self._scores_path(key).exists()
 
     def scores(self, key: str) -> dict[str, np.ndarray] | None:
         """Return the arrays of a job, or None if they are not on this machine."""

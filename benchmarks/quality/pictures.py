@@ -9,7 +9,8 @@ import pandas as pd
 from matplotlib.ticker import PercentFormatter
 
 from benchmarks.quality.bootstrap import PooledBootstrap
-from benchmarks.quality.outcomes import Outcomes, values
+from benchmarks.quality.kept import from_scores
+from benchmarks.quality.outcomes import Outcome, Outcomes, values
 from benchmarks.quality.tables import XGBOOST, difference, spell
 from evaluation import plots
 from evaluation.plots.style import REFERENCE, add_grid, method_colour
@@ -135,13 +136,10 @@ def _reliability(outcomes: Outcomes, path: Path) -> str:
     gathered = outcomes.of("full_labels")
     found = {}
     for name in SHOWN_IN_RELIABILITY:
-        scored = [o.scored for o in gathered.get(name, {}).values() if o.scored is not None]
-        if scored:
-            y, score, weight = (
-                np.concatenate([getattr(one, part) for one in scored])
-                for part in ("y", "score", "weight")
-            )
-            found[spell(name)] = plots.calibration_numbers(y, score, weight)
+        done = list(gathered.get(name, {}).values())
+        numbers = from_scores("reliability", [done], lambda d=done: _bins(d)) if done else None
+        if numbers is not None:
+            found[spell(name)] = pd.DataFrame(numbers)
     if not found:
         return ""
     numbers = pd.concat([table.assign(variant=name) for name, table in found.items()])
@@ -156,3 +154,12 @@ def _reliability(outcomes: Outcomes, path: Path) -> str:
         "Pooled test scores of all folds and seeds, in log odds; a row is there once for each "
         "seed, so the bars are narrower than the rows justify."
     )
+
+
+def _bins(done: list[Outcome]) -> list[dict[str, float]]:
+    """Return the numbers of a reliability picture, as JSON can hold them."""
+    scored = [one for outcome in done if (one := outcome.scored) is not None]
+    y, score, weight = (
+        np.concatenate([getattr(one, part) for one in scored]) for part in ("y", "score", "weight")
+    )
+    return plots.calibration_numbers(y, score, weight).to_dict("records")

@@ -158,6 +158,7 @@ def write_report(
     fresh = page.with_name(f".{page.name}.{os.getpid()}")
     fresh.write_text(text, encoding="utf-8")
     fresh.replace(page)
+    ledger.kept.save()
 
 
 def _origin(outcomes: Outcomes, command: str) -> str:

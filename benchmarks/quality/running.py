@@ -17,6 +17,7 @@ from benchmarks.quality import rows as splits
 from benchmarks.quality.fitted import Fitted
 from benchmarks.quality.jobs import Job, Variant, figures_version
 from benchmarks.quality.judging import judge
+from benchmarks.quality.kept import TELLING
 from benchmarks.quality.ledger import Ledger
 from benchmarks.quality.peers import fit_peer
 from benchmarks.quality.rows import FitRows, Parts, Table
@@ -89,6 +90,7 @@ def run_all(
     *,
     folder: Path,
     seconds: float | None = None,
+    wants_scores: bool = False,
 ) -> int:
     """Run the jobs that are not done; return how many failed.
 
@@ -98,13 +100,16 @@ def run_all(
     ----------
     seconds : float or None
         After so long no new job is started.
+    wants_scores : bool
+        Fit done jobs again whose scores are not on this machine. Their line stays, unless the
+        figures of the new fit are others.
     """
     end = None if seconds is None else time.monotonic() + seconds
     done = ledger.by_key()
     n_failed = 0
     for number, job in enumerate(jobs, 1):
         key = job.key(data)
-        if key in done:
+        if key in done and not (wants_scores and not ledger.has_scores(key)):
             done[key] = _up_to_date(done[key], table, ledger)
             continue
         if end is not None and time.monotonic() > end:
@@ -118,8 +123,11 @@ def run_all(
             continue
         facts = {"key": key, "question": job.question(data), "job": job.name, "data": data,
                  "versions": versions()}  # fmt: skip
-        done[key] = {**facts, **_seeds(job), **figures}
-        ledger.add(done[key], arrays)
+        if key in done and all(done[key].get(name) == figures.get(name) for name in TELLING):
+            ledger.keep_scores(key, arrays)
+        else:
+            done[key] = {**facts, **_seeds(job), **figures}
+            ledger.add(done[key], arrays)
         logger.info(
             "%d/%d %s: average precision %.4f, %.0f s",
             number, len(jobs), job.name, figures["average_precision"], figures["seconds"],

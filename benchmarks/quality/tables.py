@@ -8,6 +8,7 @@ import numpy as np
 
 from benchmarks.quality.bootstrap import Difference, PooledBootstrap
 from benchmarks.quality.expected import calibrations
+from benchmarks.quality.kept import from_scores
 from benchmarks.quality.outcomes import Outcome, Outcomes, values, with_scores
 from evaluation.expected_frauds import ExpectedFrauds
 
@@ -61,10 +62,23 @@ def difference(
     name: str,
     bootstrap: PooledBootstrap,
 ) -> dict[str, Difference]:
-    """Paired differences of a variant to a reference; empty where they share no scored split."""
-    if name == reference:
+    """Paired differences of a variant to a reference; empty where they share no split.
+
+    Where scores are missing, those of the same fits that an earlier report kept, or else of the
+    splits whose scores are at hand.
+    """
+    a, b = gathered.get(reference, {}), gathered.get(name, {})
+    cells = [cell for cell in a if cell in b]
+    if name == reference or not cells:
         return {}
-    a, b = with_scores(gathered.get(reference, {})), with_scores(gathered.get(name, {}))
+    found = from_scores(
+        f"difference over {bootstrap.n_resamples} resamples",
+        [[a[cell] for cell in cells], [b[cell] for cell in cells]],
+        lambda: bootstrap.differences(with_scores(a), with_scores(b)),
+    )
+    if found is not None:
+        return {figure: Difference(*numbers) for figure, numbers in found.items()}
+    a, b = with_scores(a), with_scores(b)
     return bootstrap.differences(a, b) if set(a) & set(b) else {}
 
 

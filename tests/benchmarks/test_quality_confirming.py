@@ -26,7 +26,7 @@ def done(table, ledger, tmp_path, monkeypatch):
     def fit(variant, given, seed, folder):
         fits.append(variant.name)
         shift = answer.get(variant.name, 0.0)
-        return Fitted(lambda X: 1 / (1 + np.exp(-X[:, 0] - shift)))
+        return Fitted(lambda X: 1 / (1 + np.exp(-X[:, 0] - shift * X[:, 1])))
 
     monkeypatch.setattr(running, "fit", fit)
     jobs = plan(small=True, studies=["full_labels"])
@@ -59,6 +59,18 @@ def test_one_score_that_differs_renews_nothing_of_its_family(done, caplog):
     n_peers = sum(job.variant.family == "peer" for job in done.jobs)
     assert done(n_refits=len(done.jobs)) == n_peers == done.n_done()
     assert "nothing is renewed" in caplog.text
+
+
+def test_where_scores_are_elsewhere_the_figures_decide(done, ledger, caplog):
+    for path in ledger.scores_folder.iterdir():
+        path.unlink()
+    network = next(job for job in done.jobs if job.variant.family == "network")
+    done.answer[network.variant.name] = 0.1
+    n_peers = sum(job.variant.family == "peer" for job in done.jobs)
+    assert done(n_refits=len(done.jobs)) == n_peers == done.n_done()
+    assert "a refit has another" in caplog.text
+    done.answer.clear()
+    assert done(n_refits=len(done.jobs)) == len(done.jobs) - n_peers
 
 
 def test_other_settings_are_no_question_of_code(done):

@@ -147,6 +147,35 @@ def test_without_scores_the_means_remain(tmp_path, small_plan):
     assert "full_labels.png" not in page
 
 
+def test_what_a_report_made_from_scores_stays_where_they_are_not(tmp_path, small_plan):
+    full = Ledger(tmp_path / "quality.jsonl", tmp_path / "scores")
+    fill(full, small_plan)
+    page = report(tmp_path / "first", small_plan, full)
+    elsewhere = Ledger(full.path, tmp_path / "elsewhere")
+    assert elsewhere.scores(elsewhere.lines()[0]["key"]) is None
+    assert report(tmp_path / "second", small_plan, elsewhere) == page
+    for picture in ("full_labels", "reliability", "steady"):
+        csv = f"docs/images/results/{picture}.csv"
+        assert (tmp_path / "second" / csv).read_text() == (tmp_path / "first" / csv).read_text()
+
+
+def test_what_was_kept_of_other_figures_is_not_shown(tmp_path, small_plan):
+    full = Ledger(tmp_path / "quality.jsonl", tmp_path / "scores")
+    jobs = [job for job in small_plan if job.study == "full_labels"]
+    fill(full, jobs)
+    report(tmp_path, small_plan, full)
+    for line in full.lines():
+        if ": sgan (seed 0 fold 1" in line["job"]:
+            full.add_line({**line, "average_precision": 0.5})
+    page = report(tmp_path, small_plan, Ledger(full.path, tmp_path / "elsewhere"))
+    of_sgan, of_forest = (
+        re.search(rf"^\| {name} \| 2 of 2 \|.*", page, re.MULTILINE)[0]
+        for name in ("SGAN", "random forest")
+    )
+    assert of_sgan.endswith("| - | - |")
+    assert not of_forest.endswith("| - | - |")
+
+
 def test_results_of_other_code_are_left_out_unless_asked_for(tmp_path, small_plan):
     ledger = Ledger(tmp_path / "quality.jsonl", tmp_path / "scores")
     fill(ledger, [job for job in small_plan if job.study == "full_labels"], data="earlier")
