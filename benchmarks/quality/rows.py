@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from sklearn.cluster import KMeans
 from sklearn.model_selection import StratifiedKFold, train_test_split
 
 from evaluation.metrics import prevalence_weights
@@ -168,6 +169,36 @@ def few_frauds(table: Table, *, n_frauds: int, seed: int, fold: int) -> Parts:
     frauds = rng.permutation(np.flatnonzero(parts.y_train == 1))
     kept = np.setdiff1d(np.arange(len(parts.train)), frauds[n_frauds:])
     return Parts(parts.train[kept], parts.y_train[kept], parts.validation, parts.test)
+
+
+def fraud_patterns(table: Table, n_patterns: int) -> list[np.ndarray]:
+    """Positions of the frauds of each pattern, the largest first.
+
+    Patterns are clusters (k-means) of frauds by arcsinh of their columns, each in deviations of
+    all rows from their mean. Labels of all rows make them, which is no leak: they decide what is
+    asked, not what is learned.
+    """
+    frauds = np.flatnonzero(table.y == 1)
+    deviations = (table.X[frauds] - table.X.mean(axis=0)) / table.X.std(axis=0)
+    clusters = KMeans(n_patterns, n_init=10, random_state=0).fit_predict(np.arcsinh(deviations))
+    found = [frauds[clusters == number] for number in range(n_patterns)]
+    return sorted(found, key=len, reverse=True)
+
+
+def new_pattern(table: Table, *, seed: int, fold: int) -> Parts:
+    """A stratified fold without one pattern of fraud in training and validation.
+
+    All frauds of that pattern, and no others, are in the test part, with the fold's genuine rows.
+    """
+    parts = stratified_fold(table, seed=seed, fold=fold)
+    pattern = fraud_patterns(table, N_FOLDS)[fold]
+    is_known = ~np.isin(parts.train, pattern)
+    return Parts(
+        train=parts.train[is_known],
+        y_train=parts.y_train[is_known],
+        validation=np.setdiff1d(parts.validation, pattern),
+        test=np.union1d(parts.test[table.y[parts.test] == 0], pattern),
+    )
 
 
 def few_genuine(table: Table, *, n_genuine: int, seed: int, fold: int) -> Parts:

@@ -23,15 +23,19 @@ DRIFT = "out of time"
 # What was ahead out of time is tried again on rows that had no part in choosing it.
 CONFIRMING = "against time"
 CONFIRMED = ("none", "vae_posterior", "vae_interpolation")
-SYNTHETIC_PER_FRAUD = {"all frauds": 1.0, "20 frauds": 10.0, DRIFT: 1.0, CONFIRMING: 1.0}
+NEW = "new patterns"
+SYNTHETIC_PER_FRAUD = {
+    "all frauds": 1.0, "20 frauds": 10.0, NEW: 1.0, DRIFT: 1.0, CONFIRMING: 1.0,
+}  # fmt: skip
 
 FULL_PEERS = (
     "xgboost", "hist_gradient_boosting", "random_forest", "logistic_regression",
     "smote_xgboost", "balanced_random_forest",
 )  # fmt: skip
 TIME_PEERS = ("xgboost", "random_forest", "hist_gradient_boosting", "logistic_regression")
+NEW_PEERS = ("xgboost", "hist_gradient_boosting", "logistic_regression")
 FEW_PEERS = (
-    "logistic_regression", "xgboost", "random_forest",
+    "logistic_regression", "shrunken_logistic_regression", "xgboost", "random_forest",
     "xgboost" + AS_GENUINE, "logistic_regression" + AS_GENUINE,
 )  # fmt: skip
 INPUTS = {
@@ -106,6 +110,15 @@ def _out_of_time(small: bool) -> list[Job]:
     return _time_jobs("out_of_time", None, everything, small)
 
 
+def _new_patterns(small: bool) -> list[Job]:
+    everything = [
+        network("sgan", small=small),
+        *(peer(name, small=small) for name in NEW_PEERS),
+        variants.autoencoder_error(small=small),
+    ]
+    return _pattern_jobs("new_patterns", "", everything, small)
+
+
 def _few_labels(small: bool) -> list[Job]:
     # The preset holds what a user with some tens of labelled frauds should set; with all frauds
     # labelled, the defaults.
@@ -158,6 +171,10 @@ def _augmentation(small: bool) -> list[Job]:
     jobs = []
     for setting, synthetic_per_fraud in SYNTHETIC_PER_FRAUD.items():
         few = {"n_frauds": N_FEW_FRAUDS} if setting == "20 frauds" else {}
+        if setting == NEW:
+            everything = _augmentation_variants(small, synthetic_per_fraud)
+            jobs += _pattern_jobs("augmentation", setting, everything, small)
+            continue
         everything = _augmentation_variants(small, synthetic_per_fraud)
         if setting in (DRIFT, CONFIRMING):
             backwards = setting == CONFIRMING
@@ -246,11 +263,23 @@ def _time_jobs(
     ]  # fmt: skip
 
 
+def _pattern_jobs(
+    study: str, setting: str, everything: list[Variant], small: bool
+) -> list[Job]:  # fmt: skip
+    """Every variant on the splits without a pattern of fraud."""
+    return [
+        _fold_job(study, setting, variant, seed=seed, fold=fold, round=seed * N_FOLDS + fold,
+                  function="new_pattern")
+        for seed, fold in _splits(small, N_SEEDS)
+        for variant in everything
+    ]  # fmt: skip
+
+
 def _fold_job(
     study: str, setting: str, variant: Variant, *, seed: int, fold: int, round: int,
-    n_frauds: int | None = None,
+    n_frauds: int | None = None, function: str = "stratified_fold",
 ) -> Job:  # fmt: skip
-    split = {"function": "stratified_fold", "seed": seed, "fold": fold}
+    split = {"function": function, "seed": seed, "fold": fold}
     if n_frauds is not None:
         split |= {"function": "few_frauds", "n_frauds": n_frauds}
     return Job(study, setting, variant, split, fit_seed=seed, round=round)
@@ -266,6 +295,7 @@ def _splits(small: bool, n_seeds: int) -> list[tuple[int, int]]:
 STUDIES = {
     "full_labels": _full_labels,
     "out_of_time": _out_of_time,
+    "new_patterns": _new_patterns,
     "few_labels": _few_labels,
     "steady": _steady,
     "inputs": _inputs,

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from sklearn.neighbors import KNeighborsClassifier
@@ -123,6 +125,33 @@ def test_few_frauds_leaves_the_others_out(table):
     assert (few.y_train == 0).sum() == (whole.y_train == 0).sum()
     assert np.array_equal(few.test, whole.test)
     assert np.array_equal(few.validation, whole.validation)
+
+
+def test_a_new_pattern_is_tested_and_never_trained_on(table):
+    patterns = rows.fraud_patterns(table, rows.N_FOLDS)
+    assert [len(one) for one in patterns] == sorted(map(len, patterns), reverse=True)
+    everything = np.sort(np.concatenate(patterns))
+    assert np.array_equal(everything, np.flatnonzero(table.y == 1))
+    for fold, pattern in enumerate(patterns):
+        whole = rows.stratified_fold(table, seed=1, fold=fold)
+        parts = rows.new_pattern(table, seed=1, fold=fold)
+        given = np.concatenate([parts.train, parts.validation])
+        assert not set(given) & set(pattern)
+        assert np.array_equal(parts.test[table.y[parts.test] == 1], pattern)
+        # Genuine rows stay where the fold has them, and so do the other frauds it may learn from.
+        for name in ("train", "validation", "test"):
+            kept, of_fold = getattr(parts, name), getattr(whole, name)
+            assert set(of_fold[table.y[of_fold] == 0]) == set(kept[table.y[kept] == 0])
+        assert set(whole.train) - set(parts.train) == set(pattern) & set(whole.train)
+
+
+def test_frauds_of_one_kind_are_one_pattern(table):
+    X = table.X.copy()
+    frauds = np.flatnonzero(table.y == 1)
+    for number in range(rows.N_FOLDS):
+        X[frauds[number :: rows.N_FOLDS], number + 3] += 40.0
+    found = {tuple(one) for one in rows.fraud_patterns(replace(table, X=X), rows.N_FOLDS)}
+    assert found == {tuple(frauds[number :: rows.N_FOLDS]) for number in range(rows.N_FOLDS)}
 
 
 def test_every_habit_differs_from_the_default_in_its_own_way():
