@@ -23,8 +23,9 @@ from benchmarks.quality.ledger import Ledger
 from benchmarks.quality.outcomes import Outcomes, with_scores
 from benchmarks.quality.peers import CANDIDATES
 from benchmarks.quality.rows import FEATURES, N_FOLDS, load
+from benchmarks.quality.running import parts_of
 from benchmarks.quality.studies import plan
-from benchmarks.quality.tables import markdown, spell
+from benchmarks.quality.tables import markdown, spell, spread
 from evaluation.decisions import f1_at
 from evaluation.ranking import average_precision, best_f1
 
@@ -57,12 +58,12 @@ def outlying_rows(table):
     return np.flatnonzero((table.y == 0) & (score > np.median(score[table.y == 1])))
 
 
-def mean_precision(cells, *, without=()):
-    """Mean average precision over splits, of the test rows that are not left out.
+def precision_of(one, *, without=()):
+    """Average precision of the test rows of one split that are not left out.
 
     Parameters
     ----------
-    cells : iterable of Scored
+    one : Scored
     without : int ndarray
         Positions of rows to leave out.
 
@@ -70,11 +71,8 @@ def mean_precision(cells, *, without=()):
     -------
     float
     """
-    figures = []
-    for one in cells:
-        kept = ~np.isin(one.rows, without)
-        figures.append(average_precision(one.y[kept], one.score[kept], one.weight[kept]))
-    return float(np.mean(figures))
+    kept = ~np.isin(one.rows, without)
+    return average_precision(one.y[kept], one.score[kept], one.weight[kept])
 
 
 def lost_frauds(cells):
@@ -111,38 +109,47 @@ def few_label_table(outcomes, outlying):
     rows = []
     for setting in outcomes.settings("few_labels"):
         for name, cells in outcomes.of("few_labels", setting).items():
-            scored = _scored(name, cells)
-            whole, without = mean_precision(scored), mean_precision(scored, without=outlying)
-            rows.append([setting, spell(name), f"{whole:.3f}", f"{without:.3f}"])
-    return markdown(["labels", "model", "all test rows", "without the outlying rows"], rows)
+            scored = list(_scored(outcomes, "few_labels", name, cells, setting).values())
+            rows.append([setting, spell(name), *_with_and_without(scored, outlying),
+                         f"{_own_outliers(scored, outlying)} of {len(outlying)}"])  # fmt: skip
+    head = ["labels", "model", "all test rows", "without the outlying rows",
+            "outlying rows among as many of its highest genuine ones"]  # fmt: skip
+    return markdown(head, rows)
 
 
 def full_label_table(outcomes, outlying):
     """Models of "full labels": what a better threshold, or no outlying row, would give."""
     gathered = outcomes.of("full_labels")
-    scored = {name: _scored(name, gathered[name]) for name in FULL_LABELS}
-    splits = {name: [[one] for one in cells] for name, cells in scored.items()}
-    pairs = list(zip(*(scored[name] for name in MIXED), strict=True))
+    scored = {name: _scored(outcomes, "full_labels", name, gathered[name]) for name in FULL_LABELS}
+    models = {name: [[one] for one in cells.values()] for name, cells in scored.items()}
+    pairs = [[scored[name][cell] for name in MIXED] for cell in scored[MIXED[0]]]
     mixture = " and ".join(map(spell, MIXED)) + ", mean log odds"
-    scored[mixture], splits[mixture] = [mixed(pair) for pair in pairs], pairs
+    models[mixture] = pairs
     rows = []
-    for name, cells in scored.items():
+    for name, splits in models.items():
+        cells = [split[0] if len(split) == 1 else mixed(split) for split in splits]
         f1 = [f1_at(o.y, o.score, o.threshold, o.weight) for o in cells if o.threshold is not None]
         most = [best_f1(o.y, o.score, o.weight)[0] for o in cells]
-        rows.append(
-            [
-                spell(name),
-                f"{mean_precision(cells):.3f}",
-                f"{mean_precision(cells, without=outlying):.3f}",
-                f"{np.mean(f1):.3f}" if f1 else "-",
-                f"{np.mean(most):.3f}",
-                f"{lost_frauds(splits[name]):.1%}",
-            ]
-        )
+        rows.append([spell(name), *_with_and_without(cells, outlying), spread(f1), spread(most),
+                     f"{lost_frauds(splits):.1%}"])  # fmt: skip
     head = ["model", "average precision", "without the outlying rows",
             "F1 at the validation threshold", "F1 at the best threshold of the test rows",
             "frauds below a hundred genuine rows"]  # fmt: skip
     return markdown(head, rows)
+
+
+def _with_and_without(cells, outlying):
+    return [spread([precision_of(one) for one in cells]),
+            spread([precision_of(one, without=outlying) for one in cells])]  # fmt: skip
+
+
+def _own_outliers(cells, outlying):
+    """How many outlying rows are among as many of the highest genuine rows of a model."""
+    rows, score = (
+        np.concatenate([getattr(one, name)[one.y == 0] for one in cells])
+        for name in ("rows", "score")
+    )
+    return int(np.isin(rows[np.argsort(-score, kind="stable")[: len(outlying)]], outlying).sum())
 
 
 def as_markdown(table, outcomes, command):
@@ -153,17 +160,26 @@ def as_markdown(table, outcomes, command):
         f"{seconds:.0f} ({money:.2f})"
         for seconds, money in zip(table.time[outlying], amount, strict=True)
     )
+    draws = [
+        parts_of(job, table)
+        for job in outcomes.plan
+        if job.study == "few_labels" and job.variant.name == "sgan"
+    ]
+    n_known = sum(np.isin(outlying, one.train[one.y_train == 0]).any() for one in draws)
     return "\n\n".join(
         [
             "# What keeps the models from the targets",
             f"Made by `{command}` from the test scores behind [Results](../RESULTS.md). It uses "
-            "labels of test rows to say what could be had at most; nothing here is a method.",
+            "labels of test rows to say what could be had at most; nothing here is a method. "
+            '"±" is the standard deviation over splits.',
             "## Few labels",
             f"{len(outlying)} of {int(np.sum(table.y == 0)):,} genuine rows look more like fraud "
-            "than half of the frauds do, to a logistic regression that knows all labels of the "
-            "other folds. A fifth of them is in each test part, where every one weighs as much as "
-            "4.358 frauds; with few labels hardly a draw has the label of one. Their `Time` (and "
-            f"`Amount`): {listed}.",
+            "than half of the frauds do, to a strongly regularised logistic regression that knows "
+            "all labels of the other folds. In a test part each weighs as much as "
+            f"{table.weight[table.y == 0][0]:.3f} frauds. {n_known} of {len(draws)} draws of few "
+            f"labels have the label of one. Their `Time` (and `Amount`): {listed}.",
+            "Leaving out what a model finds hardest makes any model better; the last column tells "
+            "whether these rows are what it finds hardest.",
             few_label_table(outcomes, outlying),
             "## Full labels",
             "The best threshold of the test rows is chosen on the rows that judge it, in every "
@@ -175,11 +191,13 @@ def as_markdown(table, outcomes, command):
     ) + "\n"  # fmt: skip
 
 
-def _scored(name, cells):
-    found = list(with_scores(cells).values())
-    if not found or len(found) < len(cells):
+def _scored(outcomes, study, name, cells, setting=None):
+    """Scores of a variant by split; all that are planned must be there."""
+    found = with_scores(cells)
+    n_planned = outcomes.n_planned(study, name, setting)
+    if len(found) < n_planned:
         raise ValueError(
-            f"{len(cells) - len(found)} of {len(cells)} fits of {name!r} have no test scores on "
+            f"{n_planned - len(found)} of {n_planned} fits of {name!r} have no test scores on "
             "this machine; make them with: python -m benchmarks.quality --scores "
             "--study few_labels --study full_labels"
         )
@@ -193,22 +211,25 @@ def main(arguments=None):
     parser.add_argument("--results", type=Path, default=RESULTS)
     parser.add_argument("--scores", type=Path, default=CACHE / "scores")
     parser.add_argument("--small", action="store_true", help="of a smoke test of the benchmark")
-    parser.add_argument("--out", type=Path, default=PAGE)
+    parser.add_argument("--out", type=Path, help=f"where the page goes (default {PAGE})")
     options = parser.parse_args(arguments)
+    if not options.data.is_file():
+        print(f"limits: there is no {options.data.name} where --data points", file=sys.stderr)
+        return BAD_INPUT
     outcomes = Outcomes(
         plan(small=options.small, studies=("few_labels", "full_labels")),
         Ledger(options.results, options.scores),
         data_version(options.data, small=options.small),
     )
+    table = load(options.data, small=options.small)
     try:
-        page = as_markdown(
-            load(options.data, small=options.small), outcomes, "python -m benchmarks.limits"
-        )
+        page = as_markdown(table, outcomes, "python -m benchmarks.limits")
     except ValueError as error:
         print(f"limits: {error}", file=sys.stderr)
         return BAD_INPUT
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    options.out.write_text(page, encoding="utf-8")
+    out = options.out or (CACHE / "small" / "limits.md" if options.small else PAGE)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(page, encoding="utf-8")
     return 0
 
 

@@ -123,8 +123,9 @@ def _parser() -> argparse.ArgumentParser:
         "--confirm",
         type=int,
         metavar="N",
-        help="refit N jobs of each family of which only the code has changed; if all their scores "
-        "are equal to the last bit, all such results count as done again",
+        help="refit N jobs of each kind of model of which only the code has changed; if all their "
+        "scores are equal (or, where the old ones are on another machine, their figures), all "
+        "such results count as done again",
     )
     parser.add_argument(
         "--accept-stale",

@@ -1,4 +1,4 @@
-"""Renews results of earlier code where refits by the present code come out bit for bit equal."""
+"""Renews results of earlier code where refits by the present code come out equal."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.quality.jobs import CODE, Job
+from benchmarks.quality.jobs import Job
 from benchmarks.quality.kept import TELLING
 from benchmarks.quality.ledger import Ledger
 from benchmarks.quality.rows import Table
@@ -17,6 +17,9 @@ from benchmarks.quality.running import run_job
 logger = logging.getLogger(__name__)
 
 SCORES = ("raw", "raw_validation")
+# How far a refit was compared: all scores bit for bit, or, where they are on another machine, the
+# figures of the results file, which have six digits.
+BITS, FIGURES = "bits", "figures"
 
 
 def confirm(
@@ -24,28 +27,33 @@ def confirm(
 ) -> int:
     """Refit a few jobs of which only the code has changed; return how many lines were renewed.
 
-    A family of variants is renewed as a whole, or, if a single score of a single refit differs,
-    not at all. Where the scores of earlier code are on another machine, its figures are compared,
-    to the six digits of the results file. Jobs whose settings, rows or seeds have changed are
-    never renewed.
+    A kind of model is renewed as a whole, or, if a single score of a single refit differs, not at
+    all. Where the scores of earlier code are on another machine, figures are compared instead.
+    Jobs whose settings, rows or seeds have changed are never renewed.
 
     Parameters
     ----------
     n_refits : int
-        Of each family, spread over its stale jobs.
+        Of each kind, spread over its stale jobs.
     """
     n_renewed = 0
-    for family in CODE:
-        stale = _stale([job for job in jobs if job.variant.family == family], ledger, data)
+    for kind in dict.fromkeys(job.variant.kind for job in jobs):
+        stale = _stale([job for job in jobs if job.variant.kind == kind], ledger, data)
         chosen = np.unique(np.linspace(0, len(stale) - 1, min(n_refits, len(stale))).astype(int))
         refits = [stale[index] for index in chosen]
-        if refits and all(_is_equal(job, line, table, ledger, folder) for job, line in refits):
-            names = [job.name for job, _ in refits]
-            for job, line in stale:
-                _renew(job, line, names, ledger, data)
-            n_renewed += len(stale)
-            logger.info("%s: %d results renewed after %d equal refits", family, len(stale),
-                        len(refits))  # fmt: skip
+        compared = []
+        for job, line in refits:
+            compared.append(_compare(job, line, table, ledger, folder))
+            if compared[-1] is None:
+                break
+        if not refits or None in compared:
+            continue
+        proof = {"confirmed_by": [job.name for job, _ in refits],
+                 "confirmed_to": FIGURES if FIGURES in compared else BITS}  # fmt: skip
+        for job, line in stale:
+            _renew({**line, "key": job.key(data), **proof}, ledger.scores(line), ledger)
+        n_renewed += len(stale)
+        logger.info("%s: %d results renewed after %d equal refits", kind, len(stale), len(refits))
     return n_renewed
 
 
@@ -61,29 +69,28 @@ def _stale(jobs: list[Job], ledger: Ledger, data: str) -> list[tuple[Job, dict[s
     return list(found.values())
 
 
-def _is_equal(
+def _compare(
     job: Job, line: dict[str, Any], table: Table, ledger: Ledger, folder: Path
-) -> bool:  # fmt: skip
-    kept = ledger.scores(line["key"])
+) -> str | None:
+    """Fit a job again; say what of it was equal to a line, or None where something was not."""
+    kept = ledger.scores(line)
     figures, fresh = run_job(job, table, folder)
     if kept is None:
-        differing = [name for name in TELLING if figures.get(name) != line.get(name)]
-        if differing:
-            logger.warning("%s: a refit has another %s; nothing is renewed", job.name,
-                           differing[0])  # fmt: skip
-        return not differing
+        for name in TELLING:
+            if figures.get(name) != line.get(name):
+                logger.warning("%s: a refit has another %s; nothing is renewed", job.name, name)
+                return None
+        return FIGURES
     if all(np.array_equal(kept[name], fresh[name]) for name in SCORES):
-        return True
+        return BITS
     apart = np.abs(kept["raw"] - fresh["raw"]).max()
     logger.warning("%s: a refit scores differently, by up to %.3g; nothing is renewed",
                    job.name, apart)  # fmt: skip
-    return False
+    return None
 
 
-def _renew(job: Job, line: dict[str, Any], names: list[str], ledger: Ledger, data: str) -> None:
-    renewed = {**line, "key": job.key(data), "confirmed_by": names}
-    arrays = ledger.scores(line["key"])
+def _renew(line: dict[str, Any], arrays: dict[str, np.ndarray] | None, ledger: Ledger) -> None:
     if arrays is None:
-        ledger.add_line(renewed)
+        ledger.add_line(line)
     else:
-        ledger.add(renewed, arrays)
+        ledger.add(line, arrays)

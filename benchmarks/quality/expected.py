@@ -15,6 +15,8 @@ from evaluation.calibration import calibration_slope
 from evaluation.expected_frauds import ExpectedFrauds, expected_frauds
 
 N_TOP = 1000
+CODE = ("benchmarks/quality/expected.py", "evaluation/calibration.py",
+        "evaluation/expected_frauds.py")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -52,24 +54,24 @@ def calibration_of(scored: Iterable[Scored]) -> Calibration:
     )
 
 
-def calibrations(cells: dict[str, Outcome]) -> list[Calibration]:
-    """One calibration for each seed of a stratified study, from the folds that are done.
+def calibrations(cells: dict[str, Outcome]) -> dict[int, Calibration]:
+    """Calibrations by seed of a stratified study, from the folds that are done.
 
-    Where scores are missing, what an earlier report kept of the same fits.
+    Where scores are missing, what an earlier report kept of the same fits; a seed of which
+    nothing is known is left out.
     """
     by_seed: dict[int, list[Outcome]] = {}
     for outcome in cells.values():
         # Without a threshold there were no validation rows to calibrate on.
         if outcome.line.get("threshold") is not None:
             by_seed.setdefault(outcome.job.split["seed"], []).append(outcome)
-    found = [
-        from_scores("calibration", [done], lambda done=done: _numbers(done))
-        for _, done in sorted(by_seed.items())
-    ]
-    return [
-        Calibration(slope, ExpectedFrauds(*whole), ExpectedFrauds(*top))
-        for slope, whole, top in filter(None, found)
-    ]
+    found = {}
+    for seed, done in sorted(by_seed.items()):
+        numbers = from_scores("calibration", CODE, [done], lambda done=done: _numbers(done))
+        if numbers is not None:
+            slope, whole, top = numbers
+            found[seed] = Calibration(slope, ExpectedFrauds(*whole), ExpectedFrauds(*top))
+    return found
 
 
 def _numbers(done: list[Outcome]) -> list[Any]:

@@ -5,16 +5,20 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from benchmarks.quality.jobs import code_version
 
 if TYPE_CHECKING:
     from benchmarks.quality.outcomes import Outcome
 
-# Equal on every machine, as they are rounded; other scores change at least one of them.
+# Of a fit; rounded, so that they are equal on every machine. Scores that differ by more than their
+# scale differ in at least one of them.
 TELLING = ("average_precision", "f1", "recall_at_100_alerts", "frauds_predicted",
            "calibration_slope", "n_test", "frauds_came")  # fmt: skip
+SCORES = "scores"
 
 
 class KeptFigures:
@@ -27,59 +31,78 @@ class KeptFigures:
     ----------
     path : Path
         The file; made where it is missing.
+
+    Attributes
+    ----------
+    used : dict of str to str
+        Names of the figures that were looked up, and where each came from.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = Path(path)
-        self._figures: dict[str, Any] = {}
-        self._is_changed = False
-        if self.path.exists():
-            self._figures = json.loads(self.path.read_text(encoding="utf-8"))
+        self.used: dict[str, str] = {}
+        self._figures = self._read()
+        self._fresh: dict[str, Any] = {}
 
     def get(self, name: str) -> Any:
         """Return what is kept under a name, or None."""
-        return self._figures.get(name)
+        if name not in self._figures:
+            return None
+        self.used[name] = self._figures[name]["from"]
+        return self._figures[name]["figures"]
 
-    def keep(self, name: str, figures: Any) -> None:
+    def keep(self, name: str, figures: Any, origin: str = SCORES) -> None:
         """Keep something that JSON can hold; `save` writes it."""
-        self._is_changed |= self._figures.get(name) != figures
-        self._figures[name] = figures
+        figures = json.loads(json.dumps(figures, allow_nan=False))
+        self._fresh[name] = self._figures[name] = {"figures": figures, "from": origin}
 
     def save(self) -> None:
-        """Write the file if anything is new."""
-        if not self._is_changed:
+        """Add what is new to the file, beside what another process may have added."""
+        known = self._read()
+        if all(known.get(name) == one for name, one in self._fresh.items()):
             return
+        known |= self._fresh
         self.path.parent.mkdir(parents=True, exist_ok=True)
         fresh = self.path.with_name(f".{self.path.name}.{os.getpid()}")
         lines = ",\n".join(
-            f"{json.dumps(name)}: {json.dumps(self._figures[name], allow_nan=False)}"
-            for name in sorted(self._figures)
+            f"{json.dumps(name)}: {json.dumps(known[name])}" for name in sorted(known)
         )
         fresh.write_text(f"{{\n{lines}\n}}\n", encoding="utf-8")
         fresh.replace(self.path)
-        self._is_changed = False
+
+    def _read(self) -> dict[str, Any]:
+        return json.loads(self.path.read_text(encoding="utf-8")) if self.path.exists() else {}
 
 
-def name_of(what: str, *groups: Sequence[Outcome]) -> str:
-    """Name of figures: what they are, and a hash of the fits that they are made from.
+def stamp(line: Mapping[str, Any]) -> str:
+    """Hash of the figures of a fit, by which its scores are known as its own."""
+    return _hash([line.get(figure) for figure in TELLING])
+
+
+def name_of(what: str, code: tuple[str, ...], *groups: Sequence[Outcome]) -> str:
+    """Name of figures: what they are, the code that makes them, and the fits they are made from.
 
     A fit is known by its split and its own figures, so that one whose code was changed without
     changing its scores is still the same.
     """
-    facts = [
-        [[o.job.cell, o.line["data"], *(o.line.get(figure) for figure in TELLING)] for o in group]
-        for group in groups
-    ]
-    return f"{what} {hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]}"
+    fits = [[[o.job.cell, o.line["data"], stamp(o.line)] for o in group] for group in groups]
+    return f"{what} {_hash([code_version(code), fits])}"
 
 
-def from_scores(what: str, groups: Sequence[Sequence[Outcome]], make: Callable[[], Any]) -> Any:
+def from_scores(
+    what: str,
+    code: tuple[str, ...],
+    groups: Sequence[Sequence[Outcome]],
+    make: Callable[[], Any],
+) -> Any:
     """Make figures where the scores of all these fits are at hand, else look them up.
 
     Parameters
     ----------
     what : str
         What they are.
+    code : tuple of str
+        Files that make them.
     groups : sequence of sequences of Outcome
         The fits, at least one; in a fixed order.
     make : callable
@@ -91,9 +114,13 @@ def from_scores(what: str, groups: Sequence[Sequence[Outcome]], make: Callable[[
         None where scores are missing and nothing is kept.
     """
     everything = [outcome for group in groups for outcome in group]
-    kept, name = everything[0].ledger.kept, name_of(what, *groups)
+    kept, name = everything[0].ledger.kept, name_of(what, code, *groups)
     if any(outcome.scored is None for outcome in everything):
         return kept.get(name)
     figures = make()
     kept.keep(name, figures)
     return figures
+
+
+def _hash(facts: Any) -> str:
+    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.quality.kept import KeptFigures
+from benchmarks.quality.kept import KeptFigures, stamp
 
 logger = logging.getLogger(__name__)
 
@@ -55,15 +55,15 @@ class Ledger:
 
     def add(self, line: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
         """Keep a finished job: the scores first, so that a line implies its scores."""
-        self.keep_scores(line["key"], arrays)
+        self.keep_scores(line, arrays)
         self.add_line(line)
 
-    def keep_scores(self, key: str, arrays: Mapping[str, np.ndarray]) -> None:
-        """Keep the arrays of a job."""
+    def keep_scores(self, line: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
+        """Keep the arrays of a job, with a stamp of its figures."""
         self.scores_folder.mkdir(parents=True, exist_ok=True)
-        fresh = self.scores_folder / f".{key}.{os.getpid()}.npz"
-        np.savez_compressed(fresh, **arrays)
-        fresh.replace(self._scores_path(key))
+        fresh = self.scores_folder / f".{line['key']}.{os.getpid()}.npz"
+        np.savez_compressed(fresh, **arrays, stamp=np.array(stamp(line)))
+        fresh.replace(self._scores_path(line["key"]))
 
     def add_line(self, line: Mapping[str, Any]) -> None:
         """Keep the line of a job whose scores lie there already, or are on another machine."""
@@ -74,17 +74,15 @@ class Ledger:
             file.write(self._end_of_cut_line() + text.encode() + b"\n")
             os.fsync(file.fileno())
 
-    def has_scores(self, key: str) -> bool:
-        """Whether the arrays of a job are on this machine."""
-        return self._scores_path(key).exists()
-
-    def scores(self, key: str) -> dict[str, np.ndarray] | None:
-        """Return the arrays of a job, or None if they are not on this machine."""
-        path = self._scores_path(key)
+    def scores(self, line: Mapping[str, Any]) -> dict[str, np.ndarray] | None:
+        """Return the arrays of a job, or None if those of this line are not on this machine."""
+        path = self._scores_path(line["key"])
         if not path.exists():
             return None
         with np.load(path, allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files}
+            arrays = {name: archive[name] for name in archive.files}
+        # A newer line, of other scores, may have come from another machine.
+        return arrays if str(arrays.pop("stamp", "")) == stamp(line) else None
 
     def _scores_path(self, key: str) -> Path:
         return self.scores_folder / f"{key}.npz"

@@ -25,7 +25,7 @@ class Outcome:
     @cached_property
     def scored(self) -> Scored | None:
         """Scores of the test rows, or None where only the line is left."""
-        arrays = self.ledger.scores(self.line["key"])
+        arrays = self.ledger.scores(self.line)
         if arrays is None:
             return None
         return Scored(

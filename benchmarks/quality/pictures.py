@@ -17,6 +17,7 @@ from evaluation.plots.style import REFERENCE, add_grid, method_colour
 from pipeline.figures import save_figure
 
 SHOWN_IN_RELIABILITY = ("sgan", "xgboost")
+CODE_OF_BINS = ("evaluation/plots/results.py",)
 
 
 def draw_all(outcomes: Outcomes, bootstrap: PooledBootstrap, folder: Path) -> dict[str, str]:
@@ -137,7 +138,11 @@ def _reliability(outcomes: Outcomes, path: Path) -> str:
     found = {}
     for name in SHOWN_IN_RELIABILITY:
         done = list(gathered.get(name, {}).values())
-        numbers = from_scores("reliability", [done], lambda d=done: _bins(d)) if done else None
+        numbers = (
+            from_scores("reliability", CODE_OF_BINS, [done], lambda d=done: _bins(d))
+            if done
+            else None
+        )
         if numbers is not None:
             found[spell(name)] = pd.DataFrame(numbers)
     if not found:

@@ -109,7 +109,7 @@ def run_all(
     n_failed = 0
     for number, job in enumerate(jobs, 1):
         key = job.key(data)
-        if key in done and not (wants_scores and not ledger.has_scores(key)):
+        if key in done and not (wants_scores and ledger.scores(done[key]) is None):
             done[key] = _up_to_date(done[key], table, ledger)
             continue
         if end is not None and time.monotonic() > end:
@@ -124,8 +124,10 @@ def run_all(
         facts = {"key": key, "question": job.question(data), "job": job.name, "data": data,
                  "versions": versions()}  # fmt: skip
         if key in done and all(done[key].get(name) == figures.get(name) for name in TELLING):
-            ledger.keep_scores(key, arrays)
+            ledger.keep_scores(done[key], arrays)
         else:
+            if key in done:
+                logger.warning("%s: another outcome than before; the new one counts", job.name)
             done[key] = {**facts, **_seeds(job), **figures}
             ledger.add(done[key], arrays)
         logger.info(
@@ -136,7 +138,7 @@ def run_all(
 
 
 def _up_to_date(line: dict[str, Any], table: Table, ledger: Ledger) -> dict[str, Any]:
-    arrays = ledger.scores(line["key"])
+    arrays = ledger.scores(line)
     if line["judged_by"] == figures_version() or arrays is None:
         return line
     figures, arrays = judged(arrays, table)

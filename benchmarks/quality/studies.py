@@ -116,7 +116,7 @@ def _new_patterns(small: bool) -> list[Job]:
         *(peer(name, small=small) for name in NEW_PEERS),
         variants.autoencoder_error(small=small),
     ]
-    return _pattern_jobs("new_patterns", "", everything, small)
+    return _pattern_jobs("new_patterns", None, everything, small)
 
 
 def _few_labels(small: bool) -> list[Job]:
@@ -171,11 +171,10 @@ def _augmentation(small: bool) -> list[Job]:
     jobs = []
     for setting, synthetic_per_fraud in SYNTHETIC_PER_FRAUD.items():
         few = {"n_frauds": N_FEW_FRAUDS} if setting == "20 frauds" else {}
+        everything = _augmentation_variants(small, synthetic_per_fraud)
         if setting == NEW:
-            everything = _augmentation_variants(small, synthetic_per_fraud)
             jobs += _pattern_jobs("augmentation", setting, everything, small)
             continue
-        everything = _augmentation_variants(small, synthetic_per_fraud)
         if setting in (DRIFT, CONFIRMING):
             backwards = setting == CONFIRMING
             if backwards:
@@ -264,12 +263,12 @@ def _time_jobs(
 
 
 def _pattern_jobs(
-    study: str, setting: str, everything: list[Variant], small: bool
+    study: str, setting: str | None, everything: list[Variant], small: bool
 ) -> list[Job]:  # fmt: skip
-    """Every variant on the splits without a pattern of fraud."""
+    """Every variant without each pattern of fraud; without a name, each is a setting of its own."""
     return [
-        _fold_job(study, setting, variant, seed=seed, fold=fold, round=seed * N_FOLDS + fold,
-                  function="new_pattern")
+        _fold_job(study, setting or f"pattern {fold + 1}", variant, seed=seed, fold=fold,
+                  round=seed * N_FOLDS + fold, function="new_pattern")
         for seed, fold in _splits(small, N_SEEDS)
         for variant in everything
     ]  # fmt: skip

@@ -14,6 +14,7 @@ from evaluation.expected_frauds import ExpectedFrauds
 
 MISSING = "-"
 XGBOOST = "xgboost"
+CODE_OF_INTERVALS = ("benchmarks/quality/bootstrap.py",)
 
 
 def markdown(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -64,8 +65,7 @@ def difference(
 ) -> dict[str, Difference]:
     """Paired differences of a variant to a reference; empty where they share no split.
 
-    Where scores are missing, those of the same fits that an earlier report kept, or else of the
-    splits whose scores are at hand.
+    Where scores are missing, what an earlier report kept of the same fits; empty without.
     """
     a, b = gathered.get(reference, {}), gathered.get(name, {})
     cells = [cell for cell in a if cell in b]
@@ -73,13 +73,11 @@ def difference(
         return {}
     found = from_scores(
         f"difference over {bootstrap.n_resamples} resamples",
+        CODE_OF_INTERVALS,
         [[a[cell] for cell in cells], [b[cell] for cell in cells]],
         lambda: bootstrap.differences(with_scores(a), with_scores(b)),
     )
-    if found is not None:
-        return {figure: Difference(*numbers) for figure, numbers in found.items()}
-    a, b = with_scores(a), with_scores(b)
-    return bootstrap.differences(a, b) if set(a) & set(b) else {}
+    return {figure: Difference(*numbers) for figure, numbers in (found or {}).items()}
 
 
 def calibration_table(outcomes: Outcomes) -> str:
@@ -88,7 +86,7 @@ def calibration_table(outcomes: Outcomes) -> str:
             "predicted in the top 1,000", "came", "within both intervals"]  # fmt: skip
     rows = []
     for name, cells in outcomes.of("full_labels").items():
-        for seed, one in enumerate(calibrations(cells)):
+        for seed, one in calibrations(cells).items():
             rows.append(
                 [
                     spell(name), str(seed), f"{one.slope:.2f}",

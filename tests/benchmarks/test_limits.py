@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from benchmarks import limits
-from benchmarks.limits import lost_frauds, main, mean_precision, mixed, outlying_rows
+from benchmarks.limits import lost_frauds, main, mixed, outlying_rows, precision_of
 from benchmarks.quality.bootstrap import Scored
 from benchmarks.quality.jobs import data_version
 from benchmarks.quality.ledger import Ledger
@@ -33,11 +33,9 @@ def test_outlying_rows_are_genuine_and_where_the_frauds_are(table):
 
 def test_precision_without_a_row_is_that_of_the_others():
     one = scored([1, 0, 1, 0], [0.9, 0.8, 0.7, 0.1])
-    assert mean_precision([one]) == pytest.approx((1 + 2 / 3) / 2)
-    assert mean_precision([one], without=[1]) == 1.0
-    assert mean_precision([one, replace(one, rows=one.rows + 4)], without=[1]) == pytest.approx(
-        (1 + (1 + 2 / 3) / 2) / 2
-    )
+    assert precision_of(one) == pytest.approx((1 + 2 / 3) / 2)
+    assert precision_of(one, without=[1]) == 1.0
+    assert precision_of(replace(one, rows=one.rows + 4), without=[1]) == precision_of(one)
 
 
 def test_a_fraud_is_lost_below_the_highest_genuine_rows_of_every_model(monkeypatch):
@@ -58,41 +56,73 @@ def test_mixed_scores_are_means_of_log_odds():
 
 
 @pytest.fixture
-def results(transactions, table, tmp_path):
-    """Return a ledger of made-up scores, and the arguments that name it."""
+def results(transactions, table, tmp_path, monkeypatch):
+    """Return a ledger of made-up scores, and the arguments that name it.
+
+    Scores are right but for the row that counts as outlying, which every model takes for fraud.
+    """
+    outlying = np.flatnonzero(table.y == 0)[[0]]
+    monkeypatch.setattr(limits, "outlying_rows", lambda _: outlying)
     ledger = Ledger(tmp_path / "quality.jsonl", tmp_path / "scores")
     data = data_version(transactions, small=True)
-    rng = np.random.default_rng(0)
+    n_rows = len(limits.load(transactions, small=True).y)
     for job in plan(small=True, studies=("few_labels", "full_labels")):
-        key = job.key(data)
-        rows = np.flatnonzero(np.arange(len(table.y)) % 2 == job.split["fold"])
+        rows = np.flatnonzero(np.arange(n_rows) % 2 == job.split["fold"])
         y = table.y[rows]
-        noise = 0.0 if job.variant.name == "sgan" else 3.0
-        score = 1 / (1 + np.exp(-(4.0 * y - 2.0 + noise * rng.normal(size=len(y)))))
-        line = {"key": key, "job": job.name, "data": data, "average_precision": 0.5}
+        score = np.where(rows == outlying[0], 0.9, 0.1 + 0.7 * y)
+        if job.variant.name == "logistic_regression":
+            score[y == 1] = 0.1
+        line = {"key": job.key(data), "job": job.name, "data": data, "average_precision": 0.5}
         if job.study == "full_labels":
-            line["threshold"] = 0.99
+            line["threshold"] = 0.95
         ledger.add(line, {"rows": rows, "y": y, "score": score, "weight": np.ones(len(y))})
     options = {"--data": transactions, "--results": ledger.path, "--scores": ledger.scores_folder,
                "--out": tmp_path / "page.md"}  # fmt: skip
     return ledger, ["--small", *(str(part) for pair in options.items() for part in pair)]
 
 
-def test_the_page_tells_threshold_from_ranking(results, tmp_path):
+def lines_of(page, name):
+    return [
+        [cell.strip() for cell in line.strip("|").split("|")]
+        for line in page.splitlines()
+        if f"| {name} |" in line
+    ]
+
+
+def test_the_page_tells_rows_thresholds_and_ranking_apart(results, tmp_path):
     _, arguments = results
     assert main(arguments) == 0
     page = (tmp_path / "page.md").read_text()
     assert str(tmp_path) not in page
-    of_sgan = next(line for line in page.splitlines() if line.startswith("| SGAN | "))
-    # Frauds and genuine rows are apart, but no fraud reaches the threshold.
-    assert of_sgan == "| SGAN | 1.000 | 1.000 | 0.000 | 1.000 | 0.0% |"
-    assert page.count("\n| all + 500 |") == page.count("\n| 20 + 480 |") == 7
+    *few, full = lines_of(page, "SGAN")
+    assert len(few) == 3
+    for line in few:
+        assert line[3] == "1.000 ± 0.000" != line[2]  # what it lacks is due to the outlying row
+        assert line[4] == "1 of 1"
+    # No fraud reaches the threshold, and a better one would find nearly all of them.
+    assert full[3] == "0.000 ± 0.000"
+    assert full[4].startswith("0.99")
+    assert full[5] == "0.0%"
+    (mixture,) = lines_of(page, "SGAN and XGBoost, mean log odds")
+    assert [mixture[index] for index in (1, 2, 4)] == [full[index] for index in (1, 2, 4)]
+    assert mixture[3] == "-"
+    # A ranking that does not know the frauds is helped by neither.
+    blind = lines_of(page, "logistic regression")[-1]
+    assert float(blind[2].split()[0]) < 0.3
 
 
-def test_missing_scores_are_said_with_the_cure(results, tmp_path, capsys):
+@pytest.mark.parametrize("study", ["few_labels", "full_labels"])
+def test_missing_scores_are_said_with_the_cure(results, tmp_path, capsys, study):
     ledger, arguments = results
-    next(iter(ledger.scores_folder.glob("*.npz"))).unlink()
+    line = next(one for one in ledger.lines() if one["job"].startswith(f"{study}: sgan"))
+    (ledger.scores_folder / f"{line['key']}.npz").unlink()
     assert main(arguments) == 2
     message = capsys.readouterr().err
+    assert "1 of 2 fits of 'sgan'" in message
     assert "python -m benchmarks.quality --scores" in message
     assert not (tmp_path / "page.md").exists()
+
+
+def test_missing_rows_are_said(tmp_path, capsys):
+    assert main(["--data", str(tmp_path / "rows.parquet"), "--out", str(tmp_path / "p.md")]) == 2
+    assert "rows.parquet" in capsys.readouterr().err

@@ -46,31 +46,32 @@ def test_equal_refits_renew_all(done, ledger):
     assert done.n_done() == 0
     assert done() == len(done.jobs)
     assert done.n_done() == len(done.jobs)
-    assert len(done.fits) == 4  # two of either family
+    assert len(done.fits) == len(done.jobs)  # two of each kind, of which there are two
     line = ledger.by_key()[done.jobs[0].key(DATA)]
     assert set(line["confirmed_by"]) <= {job.name for job in done.jobs}
-    np.testing.assert_array_equal(ledger.scores(line["key"])["rows"].ndim, 1)
+    assert line["confirmed_to"] == "bits"
+    assert ledger.scores(line)["rows"].ndim == 1
     assert done() == 0  # nothing is left to confirm
 
 
-def test_one_score_that_differs_renews_nothing_of_its_family(done, caplog):
-    network = next(job for job in done.jobs if job.variant.family == "network")
-    done.answer[network.variant.name] = 1e-9
-    n_peers = sum(job.variant.family == "peer" for job in done.jobs)
-    assert done(n_refits=len(done.jobs)) == n_peers == done.n_done()
+def test_one_score_that_differs_renews_nothing_of_its_kind(done, caplog):
+    done.answer["smote_xgboost"] = 1e-9
+    n_others = sum(job.variant.kind != "smote_xgboost" for job in done.jobs)
+    assert done(n_refits=1) == n_others == done.n_done()
     assert "nothing is renewed" in caplog.text
 
 
 def test_where_scores_are_elsewhere_the_figures_decide(done, ledger, caplog):
     for path in ledger.scores_folder.iterdir():
         path.unlink()
-    network = next(job for job in done.jobs if job.variant.family == "network")
-    done.answer[network.variant.name] = 0.1
-    n_peers = sum(job.variant.family == "peer" for job in done.jobs)
-    assert done(n_refits=len(done.jobs)) == n_peers == done.n_done()
+    done.answer["smote_xgboost"] = 0.1
+    n_others = sum(job.variant.kind != "smote_xgboost" for job in done.jobs)
+    assert done() == n_others == done.n_done()
     assert "a refit has another" in caplog.text
     done.answer.clear()
-    assert done(n_refits=len(done.jobs)) == len(done.jobs) - n_peers
+    assert done() == len(done.jobs) - n_others
+    line = ledger.by_key()[done.jobs[0].key(DATA)]
+    assert line["confirmed_to"] == "figures"
 
 
 def test_other_settings_are_no_question_of_code(done):

@@ -108,26 +108,27 @@ def test_a_line_that_is_no_json_is_never_written(ledger):
 
 
 def test_scores_that_are_missing_are_made_again_if_they_are_wanted(
-    table, ledger, fits, tmp_path, monkeypatch
+    table, ledger, fits, tmp_path, monkeypatch, caplog
 ):
     jobs = plan(small=True, studies=["full_labels"])
     run(jobs, table, ledger, tmp_path)
     before, key = ledger.path.read_bytes(), jobs[3].key("data")
-    scores = ledger.scores(key)
+    scores = ledger.scores(ledger.by_key()[key])
     (ledger.scores_folder / f"{key}.npz").unlink()
     run(jobs, table, ledger, tmp_path)
-    assert not ledger.has_scores(key)
+    assert ledger.scores(ledger.by_key()[key]) is None
     run(jobs, table, ledger, tmp_path, wants_scores=True)
     assert fits[len(jobs) :] == [jobs[3].variant.name]
     assert ledger.path.read_bytes() == before
     for name, kept in scores.items():
-        np.testing.assert_array_equal(ledger.scores(key)[name], kept)
-    # Another outcome is a new line.
+        np.testing.assert_array_equal(ledger.scores(ledger.by_key()[key])[name], kept)
+    # Another outcome is a new line, and said.
     (ledger.scores_folder / f"{key}.npz").unlink()
     monkeypatch.setattr(running, "fit", lambda *_: Fitted(lambda X: 1 / (1 + np.exp(X[:, 0]))))
     run(jobs, table, ledger, tmp_path, wants_scores=True)
     assert len(ledger.lines()) == len(jobs) + 1
     assert ledger.by_key()[key]["average_precision"] < 0.5
+    assert "another outcome than before" in caplog.text
 
 
 def test_no_job_starts_when_time_is_out(table, ledger, fits, tmp_path):

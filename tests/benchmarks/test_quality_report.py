@@ -1,3 +1,4 @@
+import json
 import re
 
 import numpy as np
@@ -92,7 +93,7 @@ def test_missed_targets_are_plain_to_see(tmp_path, small_plan):
     fill(ledger, jobs)
     weak = {line["key"]: line for line in ledger.lines() if ": sgan (" in line["job"]}
     for line in weak.values():
-        ledger.add({**line, "average_precision": 0.86, "f1": 0.8}, ledger.scores(line["key"]))
+        ledger.add({**line, "average_precision": 0.86, "f1": 0.8}, ledger.scores(line))
     targets = report(tmp_path, small_plan, ledger).split("## Protocol")[0]
     assert re.search(r"full labels, average precision \|.*\| \*\*no\*\*", targets)
     assert re.search(r"full labels, F1[^|]*\|.*\| \*\*no\*\*", targets)
@@ -152,28 +153,55 @@ def test_what_a_report_made_from_scores_stays_where_they_are_not(tmp_path, small
     fill(full, small_plan)
     page = report(tmp_path / "first", small_plan, full)
     elsewhere = Ledger(full.path, tmp_path / "elsewhere")
-    assert elsewhere.scores(elsewhere.lines()[0]["key"]) is None
+    assert elsewhere.scores(elsewhere.lines()[0]) is None
     assert report(tmp_path / "second", small_plan, elsewhere) == page
     for picture in ("full_labels", "reliability", "steady"):
         csv = f"docs/images/results/{picture}.csv"
         assert (tmp_path / "second" / csv).read_text() == (tmp_path / "first" / csv).read_text()
 
 
-def test_what_was_kept_of_other_figures_is_not_shown(tmp_path, small_plan):
+@pytest.mark.parametrize("scores", ["scores", "elsewhere"])
+def test_neither_scores_nor_what_was_kept_of_other_figures_are_shown(
+    tmp_path, small_plan, scores
+):  # fmt: skip
+    """A line of one SGAN is replaced: its scores, and intervals with it, are of the former one."""
     full = Ledger(tmp_path / "quality.jsonl", tmp_path / "scores")
-    jobs = [job for job in small_plan if job.study == "full_labels"]
-    fill(full, jobs)
+    fill(full, [job for job in small_plan if job.study == "full_labels"])
     report(tmp_path, small_plan, full)
+    kept = full.kept.path.read_text()
     for line in full.lines():
         if ": sgan (seed 0 fold 1" in line["job"]:
             full.add_line({**line, "average_precision": 0.5})
-    page = report(tmp_path, small_plan, Ledger(full.path, tmp_path / "elsewhere"))
+    page = report(tmp_path, small_plan, Ledger(full.path, tmp_path / scores))
     of_sgan, of_forest = (
         re.search(rf"^\| {name} \| 2 of 2 \|.*", page, re.MULTILINE)[0]
         for name in ("SGAN", "random forest")
     )
     assert of_sgan.endswith("| - | - |")
     assert not of_forest.endswith("| - | - |")
+    assert "calibration slope on test rows | 0.8 to 1.25 in every seed | not measured" in page
+    assert set(json.loads(full.kept.path.read_text())) == set(json.loads(kept))
+
+
+def test_figures_that_were_made_elsewhere_are_said_to_be(tmp_path, small_plan):
+    full = Ledger(tmp_path / "quality.jsonl", tmp_path / "scores")
+    fill(full, [job for job in small_plan if job.study == "full_labels"])
+    assert "made elsewhere" not in report(tmp_path, small_plan, full)
+    kept = json.loads(full.kept.path.read_text())
+    name = next(name for name in kept if name.startswith("calibration"))
+    kept[name]["from"] = "a sheet of paper"
+    full.kept.path.write_text(json.dumps(kept))
+    page = report(tmp_path, small_plan, Ledger(full.path, tmp_path / "elsewhere"))
+    assert "1 of the intervals and calibrations below were made elsewhere (a sheet of p" in page
+
+
+def test_other_code_of_intervals_makes_them_anew(tmp_path, small_plan, monkeypatch):
+    full = Ledger(tmp_path / "quality.jsonl", tmp_path / "scores")
+    fill(full, [job for job in small_plan if job.study == "full_labels"])
+    report(tmp_path, small_plan, full)
+    monkeypatch.setattr("benchmarks.quality.kept.code_version", lambda names: "later")
+    page = report(tmp_path, small_plan, Ledger(full.path, tmp_path / "elsewhere"))
+    assert re.search(r"^\| random forest \| 2 of 2 \|.*\| - \| - \|$", page, re.MULTILINE)
 
 
 def test_results_of_other_code_are_left_out_unless_asked_for(tmp_path, small_plan):

@@ -47,8 +47,8 @@ def test_variants_of_a_study_are_given_the_same_rows(monkeypatch, table, tmp_pat
                 assert np.array_equal(getattr(given, name), getattr(first, name))
 
 
-@pytest.mark.parametrize("study", ["full_labels", "out_of_time", "few_labels"])
-@pytest.mark.parametrize("kind", ["logistic_regression", "random_forest"])
+@pytest.mark.parametrize("study", ["full_labels", "out_of_time", "few_labels", "new_patterns"])
+@pytest.mark.parametrize("kind", ["logistic_regression", "xgboost"])
 def test_no_test_row_reaches_a_fit(study, kind, table, monkeypatch, tmp_path):
     fitted_on, scaled_on = [], []
     make = peers.make_estimator
@@ -66,14 +66,14 @@ def test_no_test_row_reaches_a_fit(study, kind, table, monkeypatch, tmp_path):
 
     REAL_FIT = {}
     monkeypatch.setattr(peers, "make_estimator", spying)
-    scaler_fit = peers.TransactionScaler.fit
-    monkeypatch.setattr(
-        peers.TransactionScaler,
-        "fit",
-        lambda self, X, y=None: (scaled_on.append(X), scaler_fit(self, X, y))[1],
-    )
     # Scaling is undone, so that rows can be told by their values.
-    monkeypatch.setattr(peers.TransactionScaler, "transform", lambda _, X: np.asarray(X))
+    for scaler in (peers.TransactionScaler, peers.StandardScaler):
+        monkeypatch.setattr(
+            scaler,
+            "fit",
+            lambda self, X, y=None, *, really=scaler.fit: (scaled_on.append(X), really(self, X))[1],
+        )
+        monkeypatch.setattr(scaler, "transform", lambda _, X: np.asarray(X))
     job = plan(small=True, studies=[study], only=[kind])[0]
     running.run_job(job, table, tmp_path)
     test_rows = {row.tobytes() for row in table.X[running.parts_of(job, table).test]}
@@ -94,6 +94,15 @@ def test_few_labels_are_tuned_on_rows_held_out(kind, table, monkeypatch):
     given = rows.fit_rows(table, parts)
     chosen = peers.fit_peer(kind, [{}], given, seed=0).notes["chosen"]
     assert chosen["tuning_average_precision"] < 0.5
+
+
+@pytest.mark.parametrize("kind", ["logistic_regression", "smote_xgboost"])
+def test_scaling_is_of_all_training_rows_and_each_peer_s_own(kind, table):
+    candidates = peers.candidates_of(kind, small=False)
+    scalers = peers._scalers(kind, candidates, table.X)
+    deviation = {name: one.transform(table.X).std(axis=0) for name, one in scalers.items()}
+    is_standardised = np.allclose(deviation["arcsinh"], 1.0)
+    assert is_standardised == (kind == "logistic_regression")
 
 
 def test_out_of_time_tests_on_the_latest_rows(table):
