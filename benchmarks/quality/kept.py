@@ -14,10 +14,11 @@ from benchmarks.quality.jobs import code_version
 if TYPE_CHECKING:
     from benchmarks.quality.outcomes import Outcome
 
-# Of a fit; rounded, so that they are equal on every machine. Scores that differ by more than their
-# scale differ in at least one of them.
+# Figures that tell one fit from another. Four digits of them are equal on every machine, while the
+# sixth of a calibration is not.
 TELLING = ("average_precision", "f1", "recall_at_100_alerts", "frauds_predicted",
            "calibration_slope", "n_test", "frauds_came")  # fmt: skip
+TELLING_DIGITS = 4
 SCORES = "scores"
 
 
@@ -74,9 +75,15 @@ class KeptFigures:
         return json.loads(self.path.read_text(encoding="utf-8")) if self.path.exists() else {}
 
 
+def telling(line: Mapping[str, Any]) -> dict[str, float | None]:
+    """Return the figures that tell a fit from others; two with equal ones are the same."""
+    found = {name: line.get(name) for name in TELLING}
+    return {n: None if v is None else round(v, TELLING_DIGITS) for n, v in found.items()}
+
+
 def stamp(line: Mapping[str, Any]) -> str:
     """Hash of the figures of a fit, by which its scores are known as its own."""
-    return _hash([line.get(figure) for figure in TELLING])
+    return _hash(telling(line))
 
 
 def name_of(what: str, code: tuple[str, ...], *groups: Sequence[Outcome]) -> str:

@@ -25,7 +25,7 @@ from benchmarks.quality.targets import targets, targets_table
 
 N_RESAMPLES = 1000
 PICTURES = Path("images/results")
-CONFIRMED = {BITS: "to the last bit", FIGURES: "in every figure, to six digits"}
+CONFIRMED = {BITS: "to the last bit", FIGURES: "in every figure, to four digits"}
 SPEED = Path("benchmarks/speed.md")
 
 PROTOCOL = """\
@@ -88,7 +88,8 @@ is trained ten GANs to a fit, each with a generator and discriminator of its own
 draws them more often, a tenth of each batch (`fraud_share: 0.1`). The others are "none" with \
 synthetic frauds: one for each real fraud, or ten where only 20 frauds are left (the other \
 training frauds are left out, and the validation rows are those of the whole fold). "New \
-patterns" and "out of time" are the splits above of these names, three seeds. "Against time" \
+patterns" and "out of time" are the splits above of these names, the former with one seed, the \
+latter with three. "Against time" \
 trains on the last 60, 70 and 80 % of the rows and tests on the earlier ones, which are test rows \
 of no other split by time: there the two that were ahead out of time are tried again. New \
 patterns were looked at beforehand with another seed; so were five frauds, and 20 + 480 labels \

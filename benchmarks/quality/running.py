@@ -17,7 +17,7 @@ from benchmarks.quality import rows as splits
 from benchmarks.quality.fitted import Fitted
 from benchmarks.quality.jobs import Job, Variant, figures_version
 from benchmarks.quality.judging import judge
-from benchmarks.quality.kept import TELLING
+from benchmarks.quality.kept import telling
 from benchmarks.quality.ledger import Ledger
 from benchmarks.quality.peers import fit_peer
 from benchmarks.quality.rows import FitRows, Parts, Table
@@ -123,7 +123,7 @@ def run_all(
             continue
         facts = {"key": key, "question": job.question(data), "job": job.name, "data": data,
                  "versions": versions()}  # fmt: skip
-        if key in done and all(done[key].get(name) == figures.get(name) for name in TELLING):
+        if key in done and telling(done[key]) == telling(figures):
             ledger.keep_scores(done[key], arrays)
         else:
             if key in done:

@@ -116,7 +116,7 @@ def _new_patterns(small: bool) -> list[Job]:
         *(peer(name, small=small) for name in NEW_PEERS),
         variants.autoencoder_error(small=small),
     ]
-    return _pattern_jobs("new_patterns", None, everything, small)
+    return _pattern_jobs("new_patterns", None, everything, small, N_SEEDS)
 
 
 def _few_labels(small: bool) -> list[Job]:
@@ -173,7 +173,7 @@ def _augmentation(small: bool) -> list[Job]:
         few = {"n_frauds": N_FEW_FRAUDS} if setting == "20 frauds" else {}
         everything = _augmentation_variants(small, synthetic_per_fraud)
         if setting == NEW:
-            jobs += _pattern_jobs("augmentation", setting, everything, small)
+            jobs += _pattern_jobs("augmentation", setting, everything, small, 1)
             continue
         if setting in (DRIFT, CONFIRMING):
             backwards = setting == CONFIRMING
@@ -263,13 +263,13 @@ def _time_jobs(
 
 
 def _pattern_jobs(
-    study: str, setting: str | None, everything: list[Variant], small: bool
+    study: str, setting: str | None, everything: list[Variant], small: bool, n_seeds: int
 ) -> list[Job]:  # fmt: skip
     """Every variant without each pattern of fraud; without a name, each is a setting of its own."""
     return [
         _fold_job(study, setting or f"pattern {fold + 1}", variant, seed=seed, fold=fold,
                   round=seed * N_FOLDS + fold, function="new_pattern")
-        for seed, fold in _splits(small, N_SEEDS)
+        for seed, fold in _splits(small, n_seeds)
         for variant in everything
     ]  # fmt: skip
 

@@ -67,7 +67,7 @@ def test_where_scores_are_elsewhere_the_figures_decide(done, ledger, caplog):
     done.answer["smote_xgboost"] = 0.1
     n_others = sum(job.variant.kind != "smote_xgboost" for job in done.jobs)
     assert done() == n_others == done.n_done()
-    assert "a refit has another" in caplog.text
+    assert "a refit has other figures" in caplog.text
     done.answer.clear()
     assert done() == len(done.jobs) - n_others
     line = ledger.by_key()[done.jobs[0].key(DATA)]
