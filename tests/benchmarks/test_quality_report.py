@@ -183,6 +183,19 @@ def test_neither_scores_nor_what_was_kept_of_other_figures_are_shown(
     assert set(json.loads(full.kept.path.read_text())) == set(json.loads(kept))
 
 
+def test_a_seed_whose_scores_are_missing_is_neither_renamed_nor_passed_over(tmp_path):
+    jobs = plan(studies=["full_labels"], only=["sgan", "xgboost"])
+    ledger = Ledger(tmp_path / "quality.jsonl", tmp_path / "scores")
+    fill(ledger, jobs)
+    line = next(one for one in ledger.lines() if ": sgan (seed 1 fold 2" in one["job"])
+    (ledger.scores_folder / f"{line['key']}.npz").unlink()
+    page = report(tmp_path, plan(), ledger)
+    calibration = page.split("### Calibration")[1]
+    assert re.findall(r"^\| SGAN \| (\d) \|", calibration, re.MULTILINE) == ["0", "2"]
+    assert re.findall(r"^\| XGBoost \| (\d) \|", calibration, re.MULTILINE) == ["0", "1", "2"]
+    assert "calibration slope on test rows | 0.8 to 1.25 in every seed | not measured" in page
+
+
 def test_figures_that_were_made_elsewhere_are_said_to_be(tmp_path, small_plan):
     full = Ledger(tmp_path / "quality.jsonl", tmp_path / "scores")
     fill(full, [job for job in small_plan if job.study == "full_labels"])
