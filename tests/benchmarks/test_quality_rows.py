@@ -10,6 +10,10 @@ from benchmarks.quality.rows import PREVALENCE
 from benchmarks.quality.studies import plan
 from benchmarks.quality.variants import HABITS, habit_variants
 
+TREES = {
+    "full_labels": "random_forest", "out_of_time": "random_forest",
+    "few_labels": "random_forest", "new_patterns": "hist_gradient_boosting",
+}  # fmt: skip
 JOBS = {str(sorted(job.split.items())): job for job in plan()}
 
 
@@ -47,8 +51,11 @@ def test_variants_of_a_study_are_given_the_same_rows(monkeypatch, table, tmp_pat
                 assert np.array_equal(getattr(given, name), getattr(first, name))
 
 
-@pytest.mark.parametrize("study", ["full_labels", "out_of_time", "few_labels", "new_patterns"])
-@pytest.mark.parametrize("kind", ["logistic_regression", "xgboost"])
+# A peer that scales and one that does not.
+@pytest.mark.parametrize(
+    ("study", "kind"),
+    [(study, kind) for study, trees in TREES.items() for kind in ("logistic_regression", trees)],
+)
 def test_no_test_row_reaches_a_fit(study, kind, table, monkeypatch, tmp_path):
     fitted_on, scaled_on = [], []
     make = peers.make_estimator
