@@ -134,7 +134,7 @@ def full_label_table(outcomes, outlying):
                      f"{lost_frauds(splits):.1%}"])  # fmt: skip
     head = ["model", "average precision", "without the outlying rows",
             "F1 at the validation threshold", "F1 at the best threshold of the test rows",
-            "frauds below a hundred genuine rows"]  # fmt: skip
+            f"frauds below {N_HIGHEST} genuine rows"]  # fmt: skip
     return markdown(head, rows)
 
 
@@ -177,7 +177,7 @@ def as_markdown(table, outcomes, command):
             f"{len(outlying)} of {int(np.sum(table.y == 0)):,} genuine rows look more like fraud "
             "than half of the frauds do, to a strongly regularised logistic regression that knows "
             "all labels of the other folds. In a test part each weighs as much as "
-            f"{table.weight[table.y == 0][0]:.2f} frauds. {n_known} of {len(draws)} draws of few "
+            f"{table.weight[table.y == 0][0]:.3f} frauds. {n_known} of {len(draws)} draws of few "
             f"labels have the label of one. Their `Time` (and `Amount`): {listed}.",
             "Leaving out what a model finds hardest makes any model better; the last column tells "
             "whether these rows are what it finds hardest.",
@@ -187,8 +187,9 @@ def as_markdown(table, outcomes, command):
             "of 0.86 at the validation threshold. The best threshold of the test rows is chosen on "
             "the rows that judge it, in every split by itself: no rule can do better with this "
             "ranking. The last column are frauds that score below the "
-            f"{N_HIGHEST} highest genuine rows of their test part, of some 9,750; in the last "
-            "line, below them in both models.",
+            f"{N_HIGHEST} highest genuine rows of their test part (there are "
+            f"{int(np.sum(table.y == 0)) // N_FOLDS:,} or one more); in the last line, below them "
+            "in both models.",
             full_label_table(outcomes, outlying),
         ]
     ) + "\n"  # fmt: skip
@@ -202,7 +203,7 @@ def _scored(outcomes, study, name, cells, setting=None):
         raise ValueError(
             f"{n_planned - len(found)} of {n_planned} fits of {name!r} have no test scores on "
             "this machine; make them with: python -m benchmarks.quality --scores "
-            "--study few_labels --study full_labels"
+            "--study few_labels --study full_labels (and --small, if it was given here)"
         )
     return found
 
@@ -210,18 +211,21 @@ def _scored(outcomes, study, name, cells, setting=None):
 def main(arguments=None):
     """Write the page; return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, default=DATA)
-    parser.add_argument("--results", type=Path, default=RESULTS)
-    parser.add_argument("--scores", type=Path, default=CACHE / "scores")
-    parser.add_argument("--small", action="store_true", help="of a smoke test of the benchmark")
+    parser.add_argument("--data", type=Path, default=DATA, help="the development rows (Parquet)")
+    parser.add_argument("--results", type=Path, help=f"results file (default {RESULTS})")
+    parser.add_argument("--scores-folder", type=Path, default=CACHE / "scores",
+                        help="where the quality benchmark keeps test scores")  # fmt: skip
+    parser.add_argument("--small", action="store_true",
+                        help="read what `python -m benchmarks.quality --small` made")  # fmt: skip
     parser.add_argument("--out", type=Path, help=f"where the page goes (default {PAGE})")
     options = parser.parse_args(arguments)
     if not options.data.is_file():
         print(f"limits: there is no {options.data.name} where --data points", file=sys.stderr)
         return BAD_INPUT
+    results = options.results or (CACHE / "small.jsonl" if options.small else RESULTS)
     outcomes = Outcomes(
         plan(small=options.small, studies=("few_labels", "full_labels")),
-        Ledger(options.results, options.scores),
+        Ledger(results, options.scores_folder),
         data_version(options.data, small=options.small),
     )
     table = load(options.data, small=options.small)

@@ -109,23 +109,24 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--variant", action="append", default=[], help="only this variant")
     parser.add_argument("--limit-minutes", type=float, help="start no job after so long")
-    parser.add_argument(
+    instead = parser.add_mutually_exclusive_group()
+    instead.add_argument(
         "--scores",
         action="store_true",
         help="fit done jobs again whose test scores are not on this machine; intervals between "
         "an old fit and a new one need the scores of both",
     )
-    parser.add_argument("--report", action="store_true", help="write the page and fit nothing")
-    parser.add_argument("--list", action="store_true", help="list the jobs and fit nothing")
+    instead.add_argument("--report", action="store_true", help="write the page and fit nothing")
+    instead.add_argument("--list", action="store_true", help="list the jobs and fit nothing")
     parser.add_argument("--small", action="store_true", help="a smoke test with a page of its own")
     parser.add_argument("--steady-seeds", type=int, default=N_STEADY_SEEDS, help="of study steady")
-    parser.add_argument(
+    instead.add_argument(
         "--confirm",
         type=int,
         metavar="N",
-        help="refit N jobs of each kind of model of which only the code has changed; if all their "
-        "scores are equal (or, where the old ones are on another machine, their figures), all "
-        "such results count as done again",
+        help="refit N jobs of each kind of model and split of which only the code has changed; if "
+        "all their scores are equal (or, where the old ones are on another machine, their "
+        "figures), all such results count as done again",
     )
     parser.add_argument(
         "--accept-stale",

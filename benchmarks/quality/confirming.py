@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.quality.jobs import Job
-from benchmarks.quality.kept import telling
+from benchmarks.quality.kept import are_of_one_fit
 from benchmarks.quality.ledger import Ledger
 from benchmarks.quality.rows import Table
 from benchmarks.quality.running import run_job
@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 
 SCORES = ("raw", "raw_validation")
 # How far a refit was compared: all scores bit for bit, or, where they are on another machine, the
-# figures of the results file, to four digits.
+# figures of the results file, to four decimals.
 BITS, FIGURES = "bits", "figures"
 
 
@@ -27,18 +27,18 @@ def confirm(
 ) -> int:
     """Refit a few jobs of which only the code has changed; return how many lines were renewed.
 
-    A kind of model is renewed as a whole, or, if a single score of a single refit differs, not at
-    all. Where the scores of earlier code are on another machine, figures are compared instead.
-    Jobs whose settings, rows or seeds have changed are never renewed.
+    A kind of model on one kind of split is renewed as a whole, or, if a single score of a single
+    refit differs, not at all. Where the scores of earlier code are on another machine, figures
+    are compared instead. Jobs whose settings, rows or seeds have changed are never renewed.
 
     Parameters
     ----------
     n_refits : int
-        Of each kind, spread over its stale jobs.
+        Of each kind on each kind of split, spread over its stale jobs.
     """
     n_renewed = 0
-    for kind in dict.fromkeys(job.variant.kind for job in jobs):
-        stale = _stale([job for job in jobs if job.variant.kind == kind], ledger, data)
+    for kind in dict.fromkeys(map(_kind, jobs)):
+        stale = _stale([job for job in jobs if _kind(job) == kind], ledger, data)
         chosen = np.unique(np.linspace(0, len(stale) - 1, min(n_refits, len(stale))).astype(int))
         refits = [stale[index] for index in chosen]
         compared = []
@@ -51,9 +51,10 @@ def confirm(
         proof = {"confirmed_by": [job.name for job, _ in refits],
                  "confirmed_to": FIGURES if FIGURES in compared else BITS}  # fmt: skip
         for job, line in stale:
-            _renew({**line, "key": job.key(data), **proof}, ledger.scores(line), ledger)
+            _renew(line, job.key(data), proof, ledger)
         n_renewed += len(stale)
-        logger.info("%s: %d results renewed after %d equal refits", kind, len(stale), len(refits))
+        logger.info("%s on %s: %d results renewed after %d equal refits", *kind, len(stale),
+                    len(refits))  # fmt: skip
     return n_renewed
 
 
@@ -76,7 +77,7 @@ def _compare(
     kept = ledger.scores(line)
     figures, fresh = run_job(job, table, folder)
     if kept is None:
-        if telling(figures) == telling(line):
+        if are_of_one_fit(figures, line):
             return FIGURES
         logger.warning("%s: a refit has other figures; nothing is renewed", job.name)
         return None
@@ -88,8 +89,18 @@ def _compare(
     return None
 
 
-def _renew(line: dict[str, Any], arrays: dict[str, np.ndarray] | None, ledger: Ledger) -> None:
+def _kind(job: Job) -> tuple[str, str]:
+    """Return the model and the kind of split; other code runs for another of either."""
+    return job.variant.kind, job.split["function"]
+
+
+def _renew(line: dict[str, Any], key: str, proof: dict[str, Any], ledger: Ledger) -> None:
+    if line.get("confirmed_to") == FIGURES:
+        # A chain of confirmations is as strong as its weakest link.
+        names = list(dict.fromkeys(line["confirmed_by"] + proof["confirmed_by"]))
+        proof = {"confirmed_by": names, "confirmed_to": FIGURES}
+    arrays, renewed = ledger.scores(line), {**line, "key": key, **proof}
     if arrays is None:
-        ledger.add_line(line)
+        ledger.add_line(renewed)
     else:
-        ledger.add(line, arrays)
+        ledger.add(renewed, arrays)

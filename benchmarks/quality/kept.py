@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -14,11 +15,11 @@ from benchmarks.quality.jobs import code_version
 if TYPE_CHECKING:
     from benchmarks.quality.outcomes import Outcome
 
-# Figures that tell one fit from another. Four digits of them are equal on every machine, while the
-# sixth of a calibration is not.
+# Figures that tell one fit from another. Of a calibration the sixth decimal differs from machine to
+# machine.
 TELLING = ("average_precision", "f1", "recall_at_100_alerts", "frauds_predicted",
            "calibration_slope", "n_test", "frauds_came")  # fmt: skip
-TELLING_DIGITS = 4
+TELLING_DECIMALS = 4
 SCORES = "scores"
 
 
@@ -26,7 +27,8 @@ class KeptFigures:
     """A JSON file of figures by what they were made from.
 
     Scores of all fits are hundreds of megabytes and no part of the repository; what intervals and
-    calibrations came out of them is a few kilobytes.
+    calibrations came out of them is a few kilobytes. Entries that are not "from" scores were put
+    in by hand, from a page whose scores were lost.
 
     Parameters
     ----------
@@ -52,10 +54,10 @@ class KeptFigures:
         self.used[name] = self._figures[name]["from"]
         return self._figures[name]["figures"]
 
-    def keep(self, name: str, figures: Any, origin: str = SCORES) -> None:
+    def keep(self, name: str, figures: Any) -> None:
         """Keep something that JSON can hold; `save` writes it."""
         figures = json.loads(json.dumps(figures, allow_nan=False))
-        self._fresh[name] = self._figures[name] = {"figures": figures, "from": origin}
+        self._fresh[name] = self._figures[name] = {"figures": figures, "from": SCORES}
 
     def save(self) -> None:
         """Add what is new to the file, beside what another process may have added."""
@@ -75,15 +77,20 @@ class KeptFigures:
         return json.loads(self.path.read_text(encoding="utf-8")) if self.path.exists() else {}
 
 
-def telling(line: Mapping[str, Any]) -> dict[str, float | None]:
-    """Return the figures that tell a fit from others; two with equal ones are the same."""
-    found = {name: line.get(name) for name in TELLING}
-    return {n: None if v is None else round(v, TELLING_DIGITS) for n, v in found.items()}
+def are_of_one_fit(a: Mapping[str, Any], b: Mapping[str, Any]) -> bool:
+    """Whether two lines have the same figures, up to what machines differ by."""
+    tolerance = 10.0**-TELLING_DECIMALS
+    pairs = [(a.get(name), b.get(name)) for name in TELLING]
+    return all(
+        x == y or (None not in (x, y) and math.isclose(x, y, rel_tol=0.0, abs_tol=tolerance))
+        for x, y in pairs
+    )
 
 
 def stamp(line: Mapping[str, Any]) -> str:
-    """Hash of the figures of a fit, by which its scores are known as its own."""
-    return _hash(telling(line))
+    """Hash of the figures of a line, by which its scores are known as its own."""
+    figures = {name: line.get(name) for name in TELLING}
+    return _hash({n: None if x is None else round(x, TELLING_DECIMALS) for n, x in figures.items()})
 
 
 def name_of(what: str, code: tuple[str, ...], *groups: Sequence[Outcome]) -> str:

@@ -35,6 +35,7 @@ class Ledger:
     def __init__(self, path: Path, scores_folder: Path) -> None:
         self.path = Path(path)
         self.scores_folder = Path(scores_folder)
+        self._has_warned = False
         self.kept = KeptFigures(self.path.with_name(f"{self.path.stem}_intervals.json"))
 
     def lines(self) -> list[dict[str, Any]]:
@@ -81,8 +82,14 @@ class Ledger:
             return None
         with np.load(path, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
+        if str(arrays.pop("stamp", "")) == stamp(line):
+            return arrays
         # A newer line, of other scores, may have come from another machine.
-        return arrays if str(arrays.pop("stamp", "")) == stamp(line) else None
+        if not self._has_warned:
+            logger.warning("scores that are not those of their line are passed over (%s is the "
+                           "first); --scores makes them anew", line["job"])  # fmt: skip
+            self._has_warned = True
+        return None
 
     def _scores_path(self, key: str) -> Path:
         return self.scores_folder / f"{key}.npz"

@@ -25,13 +25,13 @@ from benchmarks.quality.targets import targets, targets_table
 
 N_RESAMPLES = 1000
 PICTURES = Path("images/results")
-CONFIRMED = {BITS: "to the last bit", FIGURES: "in every figure, to four digits"}
+CONFIRMED = {BITS: "to the last bit", FIGURES: "in every figure, to four decimals"}
 SPEED = Path("benchmarks/speed.md")
 
 PROTOCOL = """\
 49,104 real card transactions (355 frauds) of the public ULB set. Features are `V1..V28` and \
-`Amount`. A genuine row stands for 4.358 of the full set and is weighted so in every figure, \
-which therefore holds at a fraud rate of 0.00167.
+`Amount`. A genuine row weighs as much as 4.353 frauds in every figure, about as many as it \
+stands for in the full set, so that figures hold at a fraud rate of 0.00167.
 
 A fifth of each training part is validation: it chooses tuning, epoch, calibration and threshold. \
 The test part is scored once. Peers are tuned over 4 or 5 candidates by average precision on \

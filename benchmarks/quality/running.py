@@ -17,7 +17,7 @@ from benchmarks.quality import rows as splits
 from benchmarks.quality.fitted import Fitted
 from benchmarks.quality.jobs import Job, Variant, figures_version
 from benchmarks.quality.judging import judge
-from benchmarks.quality.kept import telling
+from benchmarks.quality.kept import are_of_one_fit
 from benchmarks.quality.ledger import Ledger
 from benchmarks.quality.peers import fit_peer
 from benchmarks.quality.rows import FitRows, Parts, Table
@@ -123,7 +123,7 @@ def run_all(
             continue
         facts = {"key": key, "question": job.question(data), "job": job.name, "data": data,
                  "versions": versions()}  # fmt: skip
-        if key in done and telling(done[key]) == telling(figures):
+        if key in done and are_of_one_fit(done[key], figures):
             ledger.keep_scores(done[key], arrays)
         else:
             if key in done:

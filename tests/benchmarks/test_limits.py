@@ -76,8 +76,12 @@ def results(transactions, table, tmp_path, monkeypatch):
         if job.study == "full_labels":
             line["threshold"] = 0.95
         ledger.add(line, {"rows": rows, "y": y, "score": score, "weight": np.ones(len(y))})
-    options = {"--data": transactions, "--results": ledger.path, "--scores": ledger.scores_folder,
-               "--out": tmp_path / "page.md"}  # fmt: skip
+    options = {
+        "--data": transactions,
+        "--results": ledger.path,
+        "--scores-folder": ledger.scores_folder,
+        "--out": tmp_path / "page.md",
+    }
     return ledger, ["--small", *(str(part) for pair in options.items() for part in pair)]
 
 
@@ -121,6 +125,19 @@ def test_missing_scores_are_said_with_the_cure(results, tmp_path, capsys, study)
     assert "1 of 2 fits of 'sgan'" in message
     assert "python -m benchmarks.quality --scores" in message
     assert not (tmp_path / "page.md").exists()
+
+
+def test_a_smoke_test_of_the_benchmark_is_read_where_it_is(results, tmp_path, monkeypatch):
+    """`benchmarks.quality --small` has places of its own, which need not be named."""
+    ledger, arguments = results
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".cache/quality").mkdir(parents=True)
+    ledger.path.rename(".cache/quality/small.jsonl")
+    ledger.scores_folder.rename(".cache/quality/scores")
+    data = arguments[arguments.index("--data") + 1]
+    assert main(["--small", "--data", data]) == 0
+    assert (tmp_path / ".cache/quality/small/limits.md").exists()
+    assert not (tmp_path / "docs").exists()
 
 
 def test_missing_rows_are_said(tmp_path, capsys):

@@ -8,6 +8,7 @@ from benchmarks.quality import __main__ as command
 from benchmarks.quality import running
 from benchmarks.quality.fitted import Fitted
 from benchmarks.quality.jobs import Job, code_version, fitting_version
+from benchmarks.quality.kept import are_of_one_fit, stamp
 from benchmarks.quality.ledger import Ledger
 from benchmarks.quality.studies import plan
 from benchmarks.quality.variants import network
@@ -266,3 +267,18 @@ def test_how_codes_are_drawn_is_asked_only_where_they_are():
         jobs = [Job("study", "", variant, split, fit_seed=0, round=0) for variant in variants]
         assert len({job.question("data") for job in jobs}) == n
         assert len({job.key("data") for job in jobs}) == n
+
+
+def test_the_stamp_of_a_fit_stays_what_it_is():
+    """Intervals whose scores are lost are found by it: another one would lose them too."""
+    line = {"average_precision": 0.857142, "f1": 0.8, "n_test": 9821, "frauds_came": 71}
+    assert stamp(line) == "75f39b8d296f3795"
+    assert stamp({**line, "average_precision": 0.857138, "job": "another"}) == stamp(line)
+    assert stamp({**line, "average_precision": 0.8573}) != stamp(line)
+
+
+def test_fits_are_told_apart_by_more_than_machines_differ_by():
+    line = {"average_precision": 0.85, "calibration_slope": 1.00005}
+    assert are_of_one_fit(line, {**line, "calibration_slope": 1.000049})  # rounds otherwise
+    assert not are_of_one_fit(line, {**line, "average_precision": 0.8502})
+    assert not are_of_one_fit(line, {**line, "f1": 0.8})
