@@ -9,11 +9,11 @@ from imblearn.over_sampling.base import BaseOverSampler
 from scipy import sparse
 from sklearn.utils import check_random_state
 
+from models.encoders.training import TrainingDivergedError
 from models.parameter_constraints import SGAN_CONSTRAINTS, check_units
-from models.sgan import SGAN
-from models.sgan_fit import FitData
-from models.sgan_training import SGANTrainer, SGANTrainingSettings
-from models.training import TrainingDivergedError
+from models.sgan.fit import FitData
+from models.sgan.model import SGAN
+from models.sgan.training import SGANTrainer, SGANTrainingSettings
 
 NO_PARENT = -1
 
@@ -161,12 +161,12 @@ steps_per_epoch, batch_size, learning_rate
 
     Returns
     -------
-    models.sgan.SGAN
+    models.sgan.model.SGAN
         The averaged networks; ``sample(n, seed)[0]`` are rows.
 
     Raises
     ------
-    models.training.TrainingDivergedError
+    models.encoders.training.TrainingDivergedError
         If the generator's loss is no longer finite.
     """
     model = SGAN(

@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from features.gan_oversampling import train_gan
 from features.latent import VAEFeatures
 from features.scaling import METHODS, TransactionScaler
+from models.encoders.training import apply_in_batches
 from models.parameter_constraints import (
     COUNT,
     NOT_NEGATIVE,
@@ -21,7 +22,6 @@ from models.parameter_constraints import (
     POSITIVE,
     check_units,
 )
-from models.training import apply_in_batches
 
 _SCALING = [StrOptions(set(METHODS))]
 
@@ -46,7 +46,7 @@ class _RowGenerator(BaseEstimator):
 
         Raises
         ------
-        models.training.TrainingDivergedError
+        models.encoders.training.TrainingDivergedError
             If a loss is no longer finite.
         """
         X = validate_data(self, X, dtype=np.float64, ensure_min_samples=2)
@@ -82,7 +82,7 @@ class _RowGenerator(BaseEstimator):
 
 
 class VAEGenerator(_RowGenerator):
-    """Generator of rows by a variational autoencoder (`models.vae.TabularVAE`).
+    """Generator of rows by a variational autoencoder (`models.encoders.vae.TabularVAE`).
 
     A row is the decoder's mean for a code from N(0, I), plus, with ``noise=True``, what the VAE
     left over of a training row drawn at random: means alone are smoother than any real row.
@@ -93,13 +93,13 @@ class VAEGenerator(_RowGenerator):
     Parameters
     ----------
     hidden_units, latent_dim, hidden_activation, beta, beta_warmup_epochs
-        As in `models.vae.TabularVAE`.
+        As in `models.encoders.vae.TabularVAE`.
     noise : bool, default=True
         Add what is left over.
     scaling : {"standard", "arcsinh", "robust", "min_max"}, default="standard"
         Of each column, see `features.scaling.TransactionScaler`.
     epochs, batch_size, learning_rate, optimizer
-        As in `models.training.TrainingSettings`.
+        As in `models.encoders.training.TrainingSettings`.
     random_state : int, RandomState or None, default=None
         Seed of the training.
 
@@ -185,7 +185,7 @@ class VAEGenerator(_RowGenerator):
 
 
 class GANGenerator(_RowGenerator):
-    """Generator of rows by a generative adversarial network (`models.sgan.SGAN`, one class).
+    """Generator of rows by a generative adversarial network (`models.sgan.model.SGAN`, one class).
 
     **Fitted on:** the rows given to `fit`, which must be training rows.
 

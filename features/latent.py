@@ -9,11 +9,11 @@ from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from models.autoencoder import TabularAutoencoder
+from models.encoders.autoencoder import TabularAutoencoder
+from models.encoders.training import TrainingSettings, apply_in_batches, train
+from models.encoders.vae import TabularVAE
 from models.estimator_folder import SavedInFolder
 from models.parameter_constraints import ENCODER_CONSTRAINTS
-from models.training import TrainingSettings, apply_in_batches, train
-from models.vae import TabularVAE
 
 TRAINING_PARAMS = ("epochs", "batch_size", "learning_rate", "optimizer")
 
@@ -52,7 +52,7 @@ class _LatentFeatures(SavedInFolder, TransformerMixin, BaseEstimator):
         ------
         ValueError
             If `model` was made for another number of columns.
-        models.training.TrainingDivergedError
+        models.encoders.training.TrainingDivergedError
             If the loss is no longer finite.
         """
         X = validate_data(self, X, dtype=np.float32)
@@ -114,9 +114,9 @@ class AutoencoderFeatures(_LatentFeatures):
     Parameters
     ----------
     hidden_units, latent_dim, hidden_activation, code_activation, output_activation, input_noise
-        As in `models.autoencoder.TabularAutoencoder`.
+        As in `models.encoders.autoencoder.TabularAutoencoder`.
     epochs, batch_size, learning_rate, optimizer
-        As in `models.training.TrainingSettings`.
+        As in `models.encoders.training.TrainingSettings`.
     random_state : int, RandomState or None, default=None
         Seed of weights, noise and row order.
     model : TabularAutoencoder, optional
@@ -206,9 +206,9 @@ class VAEFeatures(_LatentFeatures):
     ----------
     hidden_units, latent_dim, hidden_activation, output_activation, reconstruction_loss, beta, \
 beta_warmup_epochs
-        As in `models.vae.TabularVAE`.
+        As in `models.encoders.vae.TabularVAE`.
     epochs, batch_size, learning_rate, optimizer
-        As in `models.training.TrainingSettings`.
+        As in `models.encoders.training.TrainingSettings`.
     random_state : int, RandomState or None, default=None
         Seed of weights, noise and row order.
     model : TabularVAE, optional

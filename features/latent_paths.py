@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from models.training import apply_in_batches
-from models.vae import TabularVAE
+from models.encoders.training import apply_in_batches
+from models.encoders.vae import TabularVAE
 
 
 def latent_codes(model, rows):

@@ -15,9 +15,9 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import StrOptions
 
 from features.gan_oversampling import GANOverSampler
+from models.encoders.training import TrainingSettings, train
+from models.encoders.vae import TabularVAE
 from models.parameter_constraints import ENCODER_CONSTRAINTS
-from models.training import TrainingSettings, train
-from models.vae import TabularVAE
 
 logger = logging.getLogger(__name__)
 
@@ -50,9 +50,9 @@ class VAEOverSampler(BaseOverSampler):
         `random_state`.
     hidden_units, latent_dim, hidden_activation, output_activation, reconstruction_loss, beta, \
 beta_warmup_epochs
-        As in `models.vae.TabularVAE`.
+        As in `models.encoders.vae.TabularVAE`.
     epochs, batch_size, learning_rate, optimizer
-        As in `models.training.TrainingSettings`.
+        As in `models.encoders.training.TrainingSettings`.
     random_state : int, RandomState or None, default=None
         Seed of the training and of the new rows.
 

@@ -13,9 +13,9 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from features.scaling import METHODS, TransactionScaler
 from features.windows import padded
+from models.encoders.training import OPTIMIZERS, TrainingSettings, apply_in_batches, train
 from models.estimator_folder import SavedInFolder
-from models.sequence import BODIES, SequenceAutoencoder, check_windows
-from models.training import OPTIMIZERS, TrainingSettings, apply_in_batches, train
+from models.series.autoencoder import BODIES, SequenceAutoencoder, check_windows
 
 WINDOWS_PER_CALL = 1024
 SCALER_CONSTANTS = ("offset_", "scale_", "bound_")
@@ -24,24 +24,24 @@ SCALER_CONSTANTS = ("offset_", "scale_", "bound_")
 class SequenceAnomalyDetector(SavedInFolder, OutlierMixin, BaseEstimator):
     """Detector of unusual windows, which may differ in length.
 
-    Scales the features, trains a `models.sequence.SequenceAutoencoder`, and scores a window by
-    its squared reconstruction errors, each divided by the mean squared error of that feature
-    over the training windows: a feature that nothing can reconstruct then counts no more than
-    the others.
+    Scales the features, trains a `models.series.autoencoder.SequenceAutoencoder`, and scores a
+    window by its squared reconstruction errors, each divided by the mean squared error of that
+    feature over the training windows: a feature that nothing can reconstruct then counts no more
+    than the others.
 
     **Fitted on:** training windows, normal or mostly so; labels are not used.
 
     Parameters
     ----------
     body, latent_dim, units, patch_steps, input_noise
-        As in `models.sequence.SequenceAutoencoder`.
+        As in `models.series.autoencoder.SequenceAutoencoder`.
     scaling : {"standard", "arcsinh", "robust", "min_max"}, default="standard"
         Of each feature over all steps, see `features.scaling.TransactionScaler`; "arcsinh" for
         features with long tails, such as amounts that are not logarithms.
     contamination : float in (0, 0.5], default=0.01
         Share of the training windows that `predict` calls outliers.
     epochs, batch_size, learning_rate, optimizer
-        As in `models.training.TrainingSettings`; a batch is made of windows.
+        As in `models.encoders.training.TrainingSettings`; a batch is made of windows.
     random_state : int, RandomState or None, default=None
         Seed of weights, noise and order.
 
@@ -143,7 +143,7 @@ class SequenceAnomalyDetector(SavedInFolder, OutlierMixin, BaseEstimator):
         ------
         ValueError
             If a window is empty, has padding before its end, or an infinite value.
-        models.training.TrainingDivergedError
+        models.encoders.training.TrainingDivergedError
             If the loss is no longer finite.
         """
         windows = self._windows(X, reset=True)

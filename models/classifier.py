@@ -10,14 +10,14 @@ from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from models.autoencoder import TabularAutoencoder
 from models.classifier_folder import SavedClassifier
+from models.encoders.autoencoder import TabularAutoencoder
+from models.encoders.vae import TabularVAE
 from models.labels import UNLABELLED, encode_labels
 from models.parameter_constraints import SGAN_CONSTRAINTS, check_encoder, check_units
-from models.sgan import INPUT_PARTS, SGAN
-from models.sgan_fit import FitData, SGANFit, Validation, fit_sgan, score_members
-from models.sgan_training import SGANTrainingSettings
-from models.vae import TabularVAE
+from models.sgan.fit import FitData, SGANFit, Validation, fit_sgan, score_members
+from models.sgan.model import INPUT_PARTS, SGAN
+from models.sgan.training import SGANTrainingSettings
 
 LARGEST_SEED = 2**31 - 1
 
@@ -120,7 +120,7 @@ class SGANClassifier(ClassifierMixin, SavedClassifier, BaseEstimator):
         Share of the members, each by itself, that must find the row's class the likelier one.
     drop_biased_pseudo_labels : bool, default=False
         Train an epoch without pseudo-labels where far more of them are frauds than of the
-        labelled rows (`models.pseudo_labels.largest_plausible_share`); reported in any case.
+        labelled rows (`models.sgan.pseudo_labels.largest_plausible_share`); reported in any case.
     separate_batches : bool, default=True
         Real and fake rows pass through the discriminator one after the other, which matters for
         batch normalisation.
@@ -150,8 +150,8 @@ class SGANClassifier(ClassifierMixin, SavedClassifier, BaseEstimator):
         Figures by epoch and member.
     ensemble_history_ : DataFrame
         By epoch: figures of the score on validation rows, if there are any; and with unlabelled
-        rows those of `models.pseudo_labels.describe` before the epoch, and whether it was trained
-        with these pseudo-labels (`uses_pseudo_labels`).
+        rows those of `models.sgan.pseudo_labels.describe` before the epoch, and whether it was
+        trained with these pseudo-labels (`uses_pseudo_labels`).
     collapses_ : list of dict
         Epoch, member and reason of every collapse that was detected.
     pseudo_label_warnings_ : list of dict
@@ -315,7 +315,7 @@ class SGANClassifier(ClassifierMixin, SavedClassifier, BaseEstimator):
     def decision_function(self, X):
         """Log odds of fraud of each row, at the fraud rate of the real training rows.
 
-        With unlabelled rows that rate is estimated (`models.pseudo_labels`), else counted.
+        With unlabelled rows that rate is estimated (`models.sgan.pseudo_labels`), else counted.
 
         Parameters
         ----------

@@ -47,7 +47,7 @@ def configure(device: str = "auto", deterministic: bool = True) -> str:
             "device: gpu was asked for, but TensorFlow sees no GPU; install the extra "
             "counterfoil[gpu] on a machine with an NVIDIA driver, or set device: cpu"
         )
-    # Its ten bits of mantissa would blur the narrow bins of models.encoding.
+    # Its ten bits of mantissa would blur the narrow bins of models.sgan.encoding.
     tf.config.experimental.enable_tensor_float_32_execution(False)
     if deterministic:
         tf.config.experimental.enable_op_determinism()

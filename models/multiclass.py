@@ -13,12 +13,12 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from models.encoders.training import TrainingDivergedError, apply_in_batches
 from models.estimator_folder import SavedInFolder
 from models.labels import encode_labels
 from models.parameter_constraints import COUNT, SGAN_CONSTRAINTS, check_units
-from models.sgan import SGAN
-from models.sgan_training import SGANTrainer, SGANTrainingSettings
-from models.training import TrainingDivergedError, apply_in_batches
+from models.sgan.model import SGAN
+from models.sgan.training import SGANTrainer, SGANTrainingSettings
 
 LARGEST_SEED = 2**31 - 1
 NETWORK = ("noise_dim", "generator_units", "discriminator_units", "image_shape", "kernel_size",

@@ -8,7 +8,7 @@ from typing import Any
 
 from sklearn.utils._param_validation import Interval, InvalidParameterError, StrOptions
 
-from models.training import OPTIMIZERS
+from models.encoders.training import OPTIMIZERS
 
 COUNT = [Interval(Integral, 1, None, closed="left")]
 POSITIVE = [Interval(Real, 0, None, closed="neither")]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import importlib
 import io
 import json
+import pkgutil
 import tempfile
 import zipfile
 from pathlib import Path
@@ -13,8 +15,8 @@ from pathlib import Path
 import keras
 import numpy as np
 
-# Importing these registers their classes, so that Keras finds them in a fresh process.
-REGISTERING_MODULES = ("models.autoencoder", "models.sequence", "models.sgan", "models.vae")
+import models
+
 ARCHIVE_TIME = (1980, 1, 1, 0, 0, 0)  # the earliest that a zip can hold
 
 
@@ -71,8 +73,7 @@ def load_model(path: str | Path) -> keras.Model:
     path = _keras_path(path)
     if not path.is_file():
         raise FileNotFoundError(f"no model at {path}: run the stage that writes it first")
-    for module in REGISTERING_MODULES:
-        importlib.import_module(module)
+    _register_classes()
     _check_archive(path)
     try:
         return keras.saving.load_model(path, compile=False, safe_mode=True)
@@ -113,6 +114,13 @@ def plain(value):
     if not isinstance(listed, np.generic) and listed is not value:
         return listed
     raise TypeError(f"{value!r} cannot be written as JSON; give a plain number, text or list")
+
+
+@functools.cache
+def _register_classes():
+    """Import every module of `models`, which registers its classes with Keras."""
+    for module in pkgutil.walk_packages(models.__path__, "models."):
+        importlib.import_module(module.name)
 
 
 def _keras_path(path):

@@ -8,7 +8,7 @@ import pandas as pd
 
 from evaluation import plots
 from features.splitting import TRAINING, VALIDATION
-from models.training import TrainingDivergedError, TrainingSettings, train
+from models.encoders.training import TrainingDivergedError, TrainingSettings, train
 from pipeline.errors import CounterfoilError
 from pipeline.figures import save_figure
 

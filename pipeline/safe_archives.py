@@ -21,9 +21,9 @@ SUFFIXES = (".csv", ".html", ".json", ".keras", ".md", ".parquet", ".png", ".sko
 KERAS_MEMBERS = re.compile(r"config\.json|metadata\.json|model\.weights\.h5")
 SCALER_MEMBERS = re.compile(r"schema\.json|[0-9]+\.npy")
 KERAS_CLASSES = {
-    "models.autoencoder.TabularAutoencoder",
-    "models.sgan.SGAN",
-    "models.vae.TabularVAE",
+    "models.encoders.autoencoder.TabularAutoencoder",
+    "models.sgan.model.SGAN",
+    "models.encoders.vae.TabularVAE",
     "keras.DTypePolicy",
 }
 SCALER_CLASSES = {

@@ -97,9 +97,9 @@ def packaged(tmp_path_factory):
     from evaluation.calibration import LogisticCalibration
     from features.schema import resolve_schema
     from features.simulation import simulate_transactions
-    from models.autoencoder import TabularAutoencoder
     from models.classifier import SGANClassifier
-    from models.vae import TabularVAE
+    from models.encoders.autoencoder import TabularAutoencoder
+    from models.encoders.vae import TabularVAE
     from pipeline import model_folder
     from pipeline.params import ScaleParams
     from pipeline.scaler_file import save_scaler

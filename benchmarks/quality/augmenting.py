@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from features.oversampling import REAL, make_sampler, resample_with_source
-from models.training import TrainingSettings, repeat_rows, train
+from models.encoders.training import TrainingSettings, repeat_rows, train
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from models.vae import TabularVAE
+    from models.encoders.vae import TabularVAE
     from pipeline.params import AugmentParams, VAEParams
 
 

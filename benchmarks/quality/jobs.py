@@ -184,7 +184,7 @@ def _imported_files(root: Path, name: str) -> set[str]:
     modules = []
     for node in ast.walk(ast.parse((root / name).read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom) and node.module:
-            # `from models import sgan` and `from models.sgan import Member` both name a file.
+            # `from models import sgan` and `from models.sgan.model import Member` both name a file.
             modules += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
         elif isinstance(node, ast.Import):
             modules += [alias.name for alias in node.names]

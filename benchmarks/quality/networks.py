@@ -17,12 +17,12 @@ from benchmarks.quality.variants import params_of
 from evaluation.metrics import prevalence_weights
 from evaluation.ranking import average_precision
 from features.scaling import TransactionScaler
-from models.autoencoder import TabularAutoencoder
 from models.classifier import SGANClassifier
 from models.devices import configure
+from models.encoders.autoencoder import TabularAutoencoder
+from models.encoders.training import TrainingSettings, apply_in_batches, train
+from models.encoders.vae import TabularVAE
 from models.saving import load_model, save_model
-from models.training import TrainingSettings, apply_in_batches, train
-from models.vae import TabularVAE
 from pipeline.params import Params
 from pipeline.stages.sgan import NOT_ARGUMENTS
 
@@ -209,8 +209,7 @@ class _Encoders:
 def _code_of_encoders():
     from benchmarks.quality.jobs import code_version
 
-    files = ("autoencoder", "vae", "losses", "training")
-    return code_version(tuple(f"models/{name}.py" for name in files))
+    return code_version(("models/encoders",))
 
 
 def _trained(name, params, X, shift):

@@ -39,9 +39,9 @@ class OurTraining:
     def _trainer(self, name, n_members, jit_compile):
         import numpy as np
 
-        from models.sgan import SGAN
-        from models.sgan_fit import FitData
-        from models.sgan_training import SGANTrainer, SGANTrainingSettings
+        from models.sgan.fit import FitData
+        from models.sgan.model import SGAN
+        from models.sgan.training import SGANTrainer, SGANTrainingSettings
 
         params = self.params[name]
         arguments = accepted(params.sgan, SGAN) | {"n_members": n_members, "seed": 0}
@@ -116,7 +116,7 @@ class TorchTraining:
 
 
 class OurEncoders:
-    """`models.training.train` on the autoencoder or the VAE of params.yaml."""
+    """`models.encoders.training.train` on the autoencoder or the VAE of params.yaml."""
 
     def __init__(self):
         self.rows, _ = scaled_rows()
@@ -125,7 +125,7 @@ class OurEncoders:
 
     def run(self, case, seconds):
         """Train ``case["model"]``; whole epochs, the first one (which compiles) left out."""
-        from models.training import TrainingSettings, train
+        from models.encoders.training import TrainingSettings, train
 
         model = encoders(self.params, self.rows.shape[1])[case["model"]]
         section = getattr(self.params, case["model"])
@@ -244,8 +244,8 @@ def repeat(call, seconds):
 
 def encoders(params, n_features):
     """Untrained autoencoder and VAE of the parameters, by argument of `SGAN`."""
-    from models.autoencoder import TabularAutoencoder
-    from models.vae import TabularVAE
+    from models.encoders.autoencoder import TabularAutoencoder
+    from models.encoders.vae import TabularVAE
 
     return {
         "autoencoder": TabularAutoencoder(

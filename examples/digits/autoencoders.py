@@ -8,8 +8,8 @@ from sklearn.neighbors import KNeighborsClassifier
 
 from examples.digits.pictures import rows_of_images, scatter_of_codes
 from examples.digits.vaes import train_vae
-from models.autoencoder import TabularAutoencoder
-from models.training import TrainingSettings, train
+from models.encoders.autoencoder import TabularAutoencoder
+from models.encoders.training import TrainingSettings, train
 
 SALT = 0.25  # share of the pixels that are turned white
 CROSS_ENTROPY = {"output_activation": "sigmoid", "reconstruction_loss": "binary_cross_entropy"}

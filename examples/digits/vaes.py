@@ -8,8 +8,8 @@ from scipy.stats import norm
 from sklearn.neighbors import KNeighborsClassifier
 
 from examples.digits.pictures import rows_of_images, show
-from models.training import TrainingSettings, train
-from models.vae import TabularVAE
+from models.encoders.training import TrainingSettings, train
+from models.encoders.vae import TabularVAE
 
 SEVEN = 7
 N_SEVENS, N_DRAWS, N_JUDGED = 3, 10, 200

@@ -13,9 +13,9 @@ from evaluation.fidelity import fidelity_report, nearest_distances
 from features.oversampling import make_sampler, resample_with_source
 from features.schema import TransactionSchema
 from features.splitting import TRAINING, VALIDATION
+from models.encoders.training import TrainingDivergedError, TrainingSettings, repeat_rows, train
+from models.encoders.vae import TabularVAE
 from models.saving import load_model
-from models.training import TrainingDivergedError, TrainingSettings, repeat_rows, train
-from models.vae import TabularVAE
 from pipeline.artifacts import write_json
 from pipeline.context import StageContext, StageResult
 from pipeline.errors import CounterfoilError, InputError

@@ -8,9 +8,9 @@ from evaluation import plots
 from evaluation.embedding import EmbeddingUnavailableError, tsne
 from features.schema import TransactionSchema
 from features.splitting import TRAINING
-from models.autoencoder import TabularAutoencoder
+from models.encoders.autoencoder import TabularAutoencoder
+from models.encoders.training import apply_in_batches
 from models.saving import save_model
-from models.training import apply_in_batches
 from pipeline.context import StageContext, StageResult
 from pipeline.encoder_training import train_encoder
 from pipeline.errors import CounterfoilError

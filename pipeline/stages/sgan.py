@@ -13,8 +13,8 @@ from evaluation.metrics import prevalence_weights
 from features.schema import TransactionSchema
 from features.splitting import VALIDATION
 from models.classifier import SGANClassifier
+from models.encoders.training import TrainingDivergedError
 from models.saving import load_model
-from models.training import TrainingDivergedError
 from pipeline.artifacts import write_json
 from pipeline.context import NoTracker, StageContext, StageResult, StageTracker
 from pipeline.errors import CounterfoilError

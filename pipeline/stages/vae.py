@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from features.splitting import TRAINING
+from models.encoders.training import apply_in_batches
+from models.encoders.vae import TabularVAE
 from models.saving import save_model
-from models.training import apply_in_batches
-from models.vae import TabularVAE
 from pipeline.context import StageContext, StageResult
 from pipeline.encoder_training import train_encoder
 

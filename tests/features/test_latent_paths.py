@@ -5,10 +5,10 @@ import pytest
 
 from features.latent_paths import latent_codes, latent_path, posterior_draws
 from features.oversampling import VAEOverSampler
-from models.autoencoder import TabularAutoencoder
-from models.decoder_layers import decoder_layers
-from models.training import TrainingSettings, train
-from models.vae import TabularVAE
+from models.encoders.autoencoder import TabularAutoencoder
+from models.encoders.decoder_layers import decoder_layers
+from models.encoders.training import TrainingSettings, train
+from models.encoders.vae import TabularVAE
 
 ROWS = np.random.default_rng(0).normal(size=(200, 4)).astype(np.float32)
 

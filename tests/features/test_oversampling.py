@@ -10,8 +10,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import cross_validate
 
 from features.oversampling import METHODS, VAEOverSampler, make_sampler, resample_with_source
-from models.training import TrainingSettings, train
-from models.vae import TabularVAE
+from models.encoders.training import TrainingSettings, train
+from models.encoders.vae import TabularVAE
 
 N_GENUINE, N_FRAUDS = 120, 12
 SMALL = {"hidden_units": (8,), "latent_dim": 2, "epochs": 3, "random_state": 0}

@@ -4,8 +4,8 @@ import keras
 import numpy as np
 import pytest
 
-from models.autoencoder import TabularAutoencoder
-from models.training import (
+from models.encoders.autoencoder import TabularAutoencoder
+from models.encoders.training import (
     TrainingDivergedError,
     TrainingSettings,
     apply_in_batches,

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
-from models.autoencoder import TabularAutoencoder
-from models.bodies import image_sizes
+from models.encoders.autoencoder import TabularAutoencoder
+from models.encoders.bodies import image_sizes
+from models.encoders.training import TrainingSettings, train
+from models.encoders.vae import TabularVAE
 from models.saving import load_model, save_model
-from models.training import TrainingSettings, train
-from models.vae import TabularVAE
 
 IMAGE = {"image_shape": (8, 8, 1), "hidden_units": (8, 12), "output_activation": "sigmoid",
          "reconstruction_loss": "binary_cross_entropy", "seed": 1}  # fmt: skip

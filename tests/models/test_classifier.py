@@ -7,13 +7,13 @@ import pytest
 from scipy.special import logit
 from sklearn.metrics import average_precision_score
 
-from models.autoencoder import TabularAutoencoder
 from models.classifier import SGANClassifier
-from models.networks import Generator
-from models.sgan_fit import TOLERANCE, FitData
-from models.sgan_training import SGANTrainer
-from models.training import TrainingDivergedError
-from models.vae import TabularVAE
+from models.encoders.autoencoder import TabularAutoencoder
+from models.encoders.training import TrainingDivergedError
+from models.encoders.vae import TabularVAE
+from models.sgan.fit import TOLERANCE, FitData
+from models.sgan.networks import Generator
+from models.sgan.training import SGANTrainer
 
 pytestmark = pytest.mark.slow
 

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from sklearn.exceptions import NotFittedError
 
-from models.autoencoder import TabularAutoencoder
 from models.classifier import SGANClassifier
 from models.classifier_folder import NOT_SAVED
-from models.vae import TabularVAE
+from models.encoders.autoencoder import TabularAutoencoder
+from models.encoders.vae import TabularVAE
 
 pytestmark = pytest.mark.slow
 

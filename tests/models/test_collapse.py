@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from models.collapse import Collapse, diagnose
+from models.sgan.collapse import Collapse, diagnose
 
 SOUND = {"discriminator_loss": 0.3, "generator_loss": 1.2, "fake_spread": 0.9}
 

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from models.encoding import REACH, PiecewiseLinearEncoding, target_aware_edges
+from models.sgan.encoding import REACH, PiecewiseLinearEncoding, target_aware_edges
 
 
 @pytest.fixture
@@ -69,7 +69,7 @@ def test_a_constant_column_and_one_class_have_edges():
 
 
 def test_a_large_table_is_thinned_and_its_frauds_are_kept(monkeypatch):
-    monkeypatch.setattr("models.encoding.MOST_GENUINE_ROWS", 500)
+    monkeypatch.setattr("models.sgan.encoding.MOST_GENUINE_ROWS", 500)
     rng = np.random.default_rng(3)
     rows = np.concatenate([rng.normal(size=5000), rng.normal(6.0, 0.1, size=10)])[:, None]
     layer = PiecewiseLinearEncoding([[0]], 1, 4)

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from models import sgan_training
 from models.classifier import SGANClassifier
-from models.layers import drop_units
-from models.sgan import SGAN
-from models.sgan_batches import Randomness
-from models.sgan_fit import FitData
-from models.sgan_training import SGANTrainer, SGANTrainingSettings
+from models.sgan import training as sgan_training
+from models.sgan.batches import Randomness
+from models.sgan.fit import FitData
+from models.sgan.layers import drop_units
+from models.sgan.model import SGAN
+from models.sgan.training import SGANTrainer, SGANTrainingSettings
 
 N_FEATURES = 4
 SMALL = {

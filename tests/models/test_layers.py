@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from models.layers import MemberDense, MemberNormalization
+from models.sgan.layers import MemberDense, MemberNormalization
 
 
 @pytest.fixture

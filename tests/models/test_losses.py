@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.losses import (
+from models.encoders.losses import (
     binary_cross_entropy,
     kl_to_standard_normal,
     mean_squared_error,

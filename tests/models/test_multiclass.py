@@ -6,12 +6,12 @@ import pytest
 import tensorflow as tf
 from sklearn.datasets import load_digits
 
-from models.image_networks import ImageReader, ImageWriter
-from models.layers import MemberConvolution
 from models.multiclass import ClassPools, MulticlassSGANClassifier, MulticlassTrainer
-from models.networks import Discriminator
-from models.sgan import SGAN
-from models.sgan_training import SGANTrainingSettings
+from models.sgan.image_networks import ImageReader, ImageWriter
+from models.sgan.layers import MemberConvolution
+from models.sgan.model import SGAN
+from models.sgan.networks import Discriminator
+from models.sgan.training import SGANTrainingSettings
 
 SHAPE = (8, 8, 1)
 SMALL = {

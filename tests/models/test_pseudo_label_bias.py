@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from models.classifier import SGANClassifier
-from models.pseudo_labels import largest_plausible_share
+from models.sgan.pseudo_labels import largest_plausible_share
 
 pytestmark = pytest.mark.slow
 
@@ -66,7 +66,7 @@ def biased():
     records = []
     handler = logging.Handler()
     handler.emit = lambda record: records.append(record.getMessage())
-    logger = logging.getLogger("models.pseudo_labels")
+    logger = logging.getLogger("models.sgan.pseudo_labels")
     logger.addHandler(handler)
     try:
         X, labels, y = partly_labelled(moved=True)

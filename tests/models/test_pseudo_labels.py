@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.special import logit
 
-from models.pseudo_labels import (
+from models.sgan.pseudo_labels import (
     LARGEST_RATIO,
     STANDARD_ERRORS,
     PseudoLabels,

@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models.autoencoder import TabularAutoencoder
-from models.saving import REGISTERING_MODULES, load_model, save_model
-from models.sgan import SGAN
-from models.training import TrainingSettings, train
-from models.vae import TabularVAE
+from models.encoders.autoencoder import TabularAutoencoder
+from models.encoders.training import TrainingSettings, train
+from models.encoders.vae import TabularVAE
+from models.saving import load_model, save_model
+from models.sgan.model import SGAN
 
 REPOSITORY = Path(__file__).parents[2]
 ROWS = np.random.default_rng(0).normal(size=(80, 5)).astype("float32")
@@ -132,15 +132,23 @@ def test_a_missing_file_and_another_ending_are_named(tmp_path):
         load_model(tmp_path / "model.h5")
 
 
-def test_whatever_is_registered_is_known_in_a_fresh_process():
+def test_whatever_is_registered_is_known_in_a_fresh_process(saved):
     """A class is registered when its module is imported: loading imports them all."""
-    sources = {path.stem: path.read_text() for path in (REPOSITORY / "models").glob("*.py")}
-    known, waiting = set(), [name.removeprefix("models.") for name in REGISTERING_MODULES]
-    while waiting:
-        name = waiting.pop()
-        known.add(name)
-        imported = set(re.findall(r"^from models\.(\w+) import", sources[name], re.MULTILINE))
-        waiting += imported - known
-    registering = {name for name, text in sources.items() if "register_keras_serializable" in text}
-    assert len(registering) > 5
-    assert registering <= known
+    sources = [path.read_text() for path in (REPOSITORY / "models").rglob("*.py")]
+    registered = re.compile(
+        r"^@keras.saving.register_keras_serializable.*\nclass (\w+)", re.MULTILINE
+    )
+    names = {f"counterfoil>{name}" for text in sources for name in registered.findall(text)}
+    assert len(names) > 5
+    code = """
+import json, sys
+from models.saving import load_model
+load_model(sys.argv[1])
+from keras.saving import get_custom_objects
+print(json.dumps(list(get_custom_objects())))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code, saved[1]],
+        cwd=REPOSITORY, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert names <= set(json.loads(done.stdout.splitlines()[-1]))

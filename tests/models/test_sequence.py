@@ -4,9 +4,9 @@ import keras
 import numpy as np
 import pytest
 
+from models.encoders.training import TrainingSettings, train
 from models.saving import load_model, save_model
-from models.sequence import BODIES, SequenceAutoencoder, masked_squared_error
-from models.training import TrainingSettings, train
+from models.series.autoencoder import BODIES, SequenceAutoencoder, masked_squared_error
 
 N_FEATURES = 2
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from models.sgan import SGAN, deal_columns
+from models.sgan.model import SGAN, deal_columns
 
 
 @pytest.mark.parametrize(

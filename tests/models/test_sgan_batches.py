@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from models.sgan_batches import (
+from models.sgan.batches import (
     Randomness,
     Replay,
     RowPools,

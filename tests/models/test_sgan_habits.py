@@ -5,11 +5,11 @@ import pytest
 import tensorflow as tf
 
 from models.classifier import SGANClassifier
-from models.collapse import is_at_equilibrium
-from models.sgan import SGAN
-from models.sgan_fit import FitData
-from models.sgan_penalties import distance_from_average, likeness
-from models.sgan_training import SGANTrainer, SGANTrainingSettings
+from models.sgan.collapse import is_at_equilibrium
+from models.sgan.fit import FitData
+from models.sgan.model import SGAN
+from models.sgan.penalties import distance_from_average, likeness
+from models.sgan.training import SGANTrainer, SGANTrainingSettings
 
 N_FEATURES = 3
 SMALL = {"n_members": 2, "epochs": 3, "steps_per_epoch": 20, "batch_size": 16,

@@ -4,8 +4,8 @@ import keras
 import numpy as np
 import pytest
 
-from models.training import TrainingSettings, train
-from models.vae import TabularVAE
+from models.encoders.training import TrainingSettings, train
+from models.encoders.vae import TabularVAE
 
 
 @pytest.fixture(scope="module")

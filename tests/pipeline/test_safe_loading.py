@@ -193,7 +193,10 @@ def test_a_lambda_layer_is_refused(copy, mark):
         (lambda c: c | {"config": {}}, "no model that this version reads"),
         (lambda c: {}, "no model that this version reads"),
         (lambda c: [c], "describes no object"),
-        (lambda c: c | {"class_name": "TabularVAE", "module": "models.vae"}, "holds the class"),
+        (
+            lambda c: c | {"class_name": "TabularVAE", "module": "models.encoders.vae"},
+            "holds the class",
+        ),
         (lambda c: c["config"]["vae"], "no model that this version reads"),
     ],
 )

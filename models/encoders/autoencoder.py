@@ -7,8 +7,8 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from models.bodies import make_body
-from models.losses import (
+from models.encoders.bodies import make_body
+from models.encoders.losses import (
     check_reconstructed_rows,
     check_reconstruction_loss,
     mean_binary_cross_entropy,
@@ -21,7 +21,7 @@ class TabularAutoencoder(keras.Model):
     """Autoencoder ``n_features - hidden_units - latent_dim - hidden_units reversed - n_features``.
 
     The defaults, with 29 features, are the 29-12-29 network with a tanh code. Train it with
-    `models.training.train` (one compiled call an epoch) or with ``compile`` and ``fit``.
+    `models.encoders.training.train` (one compiled call an epoch) or with ``compile`` and ``fit``.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ class TabularAutoencoder(keras.Model):
         scaled to [0, 1]: the pixels of an image that are turned white.
     image_shape : tuple (height, width, channels), optional
         What each row is an image of, flattened row by row; the hidden layers are then
-        convolutional (`models.bodies.ConvolutionalBody`). None for dense layers.
+        convolutional (`models.encoders.bodies.ConvolutionalBody`). None for dense layers.
     kernel_size : int, default=3
         Pixels along each side of the kernels of convolutions.
     """

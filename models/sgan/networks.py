@@ -8,8 +8,8 @@ import keras
 import tensorflow as tf
 from keras import ops
 
-from models.image_networks import ImageReader, ImageWriter
-from models.layers import LEAKY_SLOPE, MemberDense, MemberNormalization, drop_units
+from models.sgan.image_networks import ImageReader, ImageWriter
+from models.sgan.layers import LEAKY_SLOPE, MemberDense, MemberNormalization, drop_units
 
 
 class DiscriminatorOutput(NamedTuple):

@@ -7,8 +7,8 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from models.bodies import dense_stack, make_body
-from models.losses import (
+from models.encoders.bodies import dense_stack, make_body
+from models.encoders.losses import (
     binary_cross_entropy,
     check_reconstructed_rows,
     check_reconstruction_loss,
@@ -24,8 +24,8 @@ class TabularVAE(keras.Model):
     Trained on ``reconstruction + beta * KL``, both summed (over features, over code dimensions)
     and averaged over rows (Kingma and Welling 2014, eq. 10; `beta` from Higgins et al. 2017).
     The defaults, with 29 features, are the 29-16-6 network. Train it with
-    `models.training.train` (one compiled call an epoch, with the warm-up of `beta`) or with
-    ``compile`` and ``fit`` (at the full `beta` throughout).
+    `models.encoders.training.train` (one compiled call an epoch, with the warm-up of `beta`) or
+    with ``compile`` and ``fit`` (at the full `beta` throughout).
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ class TabularVAE(keras.Model):
         Keras name.
     image_shape : tuple (height, width, channels), optional
         What each row is an image of, flattened row by row; the hidden layers are then
-        convolutional (`models.bodies.ConvolutionalBody`). None for dense layers.
+        convolutional (`models.encoders.bodies.ConvolutionalBody`). None for dense layers.
     kernel_size : int, default=3
         Pixels along each side of the kernels of convolutions.
     """

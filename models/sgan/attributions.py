@@ -7,9 +7,9 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from models.layers import LEAKY_SLOPE
-from models.sgan import SGAN
-from models.training import apply_in_batches
+from models.encoders.training import apply_in_batches
+from models.sgan.layers import LEAKY_SLOPE
+from models.sgan.model import SGAN
 
 ROWS_PER_CALL = 1024  # what lies in memory for a row (6 members, 30 inputs) takes about 60 kB
 # An error that moves no probability by more than 0.25 %; a hundredth of a difference near 0 is
@@ -49,7 +49,7 @@ def integrated_gradients(
 
     Integrated gradients (Sundararajan et al. 2017, equation 1), with the gradient at the middles
     of `n_points` equal pieces of the path. The path is straight in what the discriminator sees of
-    single columns: the scaled value, and how far it fills each bin (`models.encoding`). The
+    single columns: the scaled value, and how far it fills each bin (`models.sgan.encoding`). The
     encoders' outputs, which depend on all columns, are computed at each point and their gradient
     flows back to the columns. Bins can be as narrow as a 10,000th of the range of their column, and
     along a path that is straight in the scaled values alone the log odds would jump at their edges,

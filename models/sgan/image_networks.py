@@ -7,8 +7,8 @@ import math
 import keras
 import tensorflow as tf
 
-from models.bodies import check_image, image_sizes
-from models.layers import (
+from models.encoders.bodies import check_image, image_sizes
+from models.sgan.layers import (
     LEAKY_SLOPE,
     MemberConvolution,
     MemberDense,

@@ -10,8 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from models.sgan import SGAN
-from models.sgan_batches import (
+from models.sgan.batches import (
     Randomness,
     Replay,
     RowPools,
@@ -19,7 +18,8 @@ from models.sgan_batches import (
     draw_rows,
     pool_signature,
 )
-from models.sgan_penalties import distance_from_average, likeness
+from models.sgan.model import SGAN
+from models.sgan.penalties import distance_from_average, likeness
 
 # Factor of both learning rates by the part of the training that is done, 0 to 1.
 LEARNING_RATE_SCHEDULES: dict[str, Callable[[float], float]] = {

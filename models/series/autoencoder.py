@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from models.temporal import TemporalDecoder, TemporalEncoder
+from models.series.layers import TemporalDecoder, TemporalEncoder
 
 BODIES = ("convolution", "lstm")
 N_HEADS = 4
@@ -20,8 +20,8 @@ class SequenceAutoencoder(keras.Model):
     Shorter windows are padded at their end with steps that are NaN in every feature. Padding has
     no part in code, reconstruction or loss: a window padded further gives the same.
 
-    Train it with `models.training.train` (one compiled call an epoch) or with ``compile`` and
-    ``fit``.
+    Train it with `models.encoders.training.train` (one compiled call an epoch) or with ``compile``
+    and ``fit``.
 
     Parameters
     ----------

@@ -13,13 +13,13 @@ import pandas as pd
 import tensorflow as tf
 from sklearn.metrics import average_precision_score, precision_recall_curve
 
-from models.collapse import SMALLEST_SCORE_DEVIATION, diagnose, is_at_equilibrium
-from models.pseudo_labels import bias_warnings, describe, estimate_fraud_rate, pseudo_labels
-from models.sgan import SGAN
-from models.sgan_batches import RowPools, fraud_rate_of_draws
-from models.sgan_checkpoint import Checkpoint
-from models.sgan_training import SGANTrainer, SGANTrainingSettings
-from models.training import TrainingDivergedError, apply_in_batches
+from models.encoders.training import TrainingDivergedError, apply_in_batches
+from models.sgan.batches import RowPools, fraud_rate_of_draws
+from models.sgan.checkpoint import Checkpoint
+from models.sgan.collapse import SMALLEST_SCORE_DEVIATION, diagnose, is_at_equilibrium
+from models.sgan.model import SGAN
+from models.sgan.pseudo_labels import bias_warnings, describe, estimate_fraud_rate, pseudo_labels
+from models.sgan.training import SGANTrainer, SGANTrainingSettings
 
 logger = logging.getLogger(__name__)
 
@@ -131,7 +131,8 @@ def fit_sgan(
     """Train an SGAN epoch by epoch and keep the one that judges validation rows best.
 
     From the second epoch on, unlabelled rows of whose class the ensemble is confident pass for
-    labelled ones (`models.pseudo_labels`). `input_noise` goes from its first value to its second.
+    labelled ones (`models.sgan.pseudo_labels`). `input_noise` goes from its first value to its
+    second.
 
     The last epoch is kept whose average precision on validation rows is at most `TOLERANCE` below
     the best: among epochs that chance alone may tell apart, more training is worth more than a

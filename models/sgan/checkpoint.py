@@ -15,17 +15,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+import models
 from models.devices import is_deterministic
-from models.sgan_training import SGANTrainer
+from models.sgan.training import SGANTrainer
 
 logger = logging.getLogger(__name__)
-
-# Where a change makes the epochs before it those of another program.
-CODE = ("autoencoder.py", "bodies.py", "collapse.py", "encoding.py",
-        "image_networks.py", "layers.py", "losses.py", "networks.py",
-        "pseudo_labels.py", "sgan.py", "sgan_batches.py", "sgan_checkpoint.py",
-        "sgan_fit.py", "sgan_penalties.py", "sgan_training.py", "training.py",
-        "vae.py")  # fmt: skip
 
 
 @dataclass
@@ -66,8 +60,8 @@ class Progress:
 
 def _environment() -> list[str]:
     """Return what the next epoch depends on besides data and settings: code, libraries, device."""
-    here = Path(__file__).parent
-    code = [(here / name).read_bytes() for name in CODE]
+    # A change of the code makes the epochs before it those of another program.
+    code = [path.read_bytes() for path in sorted(Path(models.__path__[0]).rglob("*.py"))]
     return [
         hashlib.sha256(b"".join(code)).hexdigest(),
         keras.__version__,

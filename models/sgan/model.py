@@ -7,9 +7,9 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from models.bodies import check_image
-from models.encoding import PiecewiseLinearEncoding
-from models.networks import Discriminator, Generator
+from models.encoders.bodies import check_image
+from models.sgan.encoding import PiecewiseLinearEncoding
+from models.sgan.networks import Discriminator, Generator
 
 COLUMN_ENCODINGS = ("none", "piecewise_linear")
 INPUT_PARTS = ("autoencoder_code", "reconstruction_error", "vae_code")
@@ -34,7 +34,7 @@ class SGAN(keras.Model):
     inputs : sequence of {"autoencoder_code", "reconstruction_error", "vae_code"}
         What the discriminator sees beside the row.
     column_encoding : {"none", "piecewise_linear"}
-        Whether the columns are also given by bins (`models.encoding`).
+        Whether the columns are also given by bins (`models.sgan.encoding`).
     n_bins : int
         Bins of a column, at most.
     column_share : float in (0, 1]
@@ -47,8 +47,8 @@ class SGAN(keras.Model):
         plain GAN.
     image_shape : tuple (height, width, channels) or None
         What each row is an image of, flattened row by row. Units are then filters of convolutions
-        (`models.image_networks`), all pixels are standardised by one mean and one deviation, and
-        `inputs`, `column_encoding` and `column_share` stay at their defaults.
+        (`models.sgan.image_networks`), all pixels are standardised by one mean and one deviation,
+        and `inputs`, `column_encoding` and `column_share` stay at their defaults.
     kernel_size : int
         Pixels along each side of the kernels of convolutions.
     seed : int

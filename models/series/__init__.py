@@ -1,0 +1,1 @@
+"""The autoencoder of windows of a series."""

@@ -1,0 +1,1 @@
+"""The semi-supervised GAN: its networks, its compiled training, its guards against collapse."""
