@@ -17,8 +17,8 @@ from scipy.stats import wilcoxon
 
 from features.baseline import typical_row
 from models.sgan.attributions import integrated_gradients
-from pipeline import model_folder
-from pipeline.reasons import N_REASONS, contributions, explain, model_baseline
+from pipeline.model import folder as model_folder
+from pipeline.model.reasons import N_REASONS, contributions, explain, model_baseline
 
 DATA = Path("../shared/data/creditcard_dev.parquet")
 N_TIMED = 20_000  # alerts that are explained in one call; the alerts there are, repeated

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 
-from pipeline.model_folder import read_manifest
+from pipeline.model.folder import read_manifest
 
 ROWS_PER_WRITE = 250_000
 # The memory of the process that scores, from its start to its end.

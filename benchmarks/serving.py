@@ -19,8 +19,8 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.model_folder import read_manifest
-from pipeline.model_names import INSIDE_MLFLOW_MODEL
+from pipeline.model.folder import read_manifest
+from pipeline.tracking.names import INSIDE_MLFLOW_MODEL
 
 N_WARM_UP = 50
 START_SECONDS = 180

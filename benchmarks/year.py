@@ -98,7 +98,7 @@ def delivery(weeks: list[pd.DataFrame], number: int) -> pd.DataFrame:
 
 
 def _run(folder: Path, n_weeks: int, out: Path) -> int:
-    from pipeline.retraining.retrain import RetrainRequest, retrain
+    from pipeline.retrain.retrain import RetrainRequest, retrain
 
     weeks = world(n_weeks)
     project = folder / "project"
@@ -136,8 +136,8 @@ def _run(folder: Path, n_weeks: int, out: Path) -> int:
 
 def _serve(models, result, number, project, folder):
     """Give every policy the model that it would serve after this week."""
-    from pipeline.tracking_registry import Registry
-    from pipeline.tracking_server import tracking_uri
+    from pipeline.tracking.registry import Registry
+    from pipeline.tracking.server import tracking_uri
 
     registry = Registry("counterfoil", tracking_uri(project))
     if result.outcome == "promoted":
@@ -157,10 +157,10 @@ def _serve(models, result, number, project, folder):
 def _train_blindly(place: Path, project: Path, folder: Path) -> Path | None:
     """Train on every delivery, without a check and without a gate."""
     from pipeline.errors import CounterfoilError
-    from pipeline.params import check_params
-    from pipeline.retraining.challenge import train
-    from pipeline.retraining.window import labelled_window
-    from pipeline.run import RunRequest, resolve_params
+    from pipeline.params.sections import check_params
+    from pipeline.retrain.challenge import train
+    from pipeline.retrain.window import labelled_window
+    from pipeline.run.running import RunRequest, resolve_params
 
     content = resolve_params(RunRequest(folder=project, assignments=SETTINGS))
     params = check_params(content)
@@ -178,7 +178,7 @@ def _train_blindly(place: Path, project: Path, folder: Path) -> Path | None:
 
 
 def _downloaded(registry, version: str, project: Path, place: Path) -> Path:
-    from pipeline.model_names import packaged_model
+    from pipeline.tracking.names import packaged_model
 
     with packaged_model(registry.model_uri(version), project) as model:
         return _copied(model, place)
@@ -197,7 +197,7 @@ def _restore(models, folder):
 
 
 def _judge(serving: Serving, week: pd.DataFrame) -> dict[str, float] | None:
-    from pipeline.score import open_model
+    from pipeline.score.command import open_model
 
     if serving.folder is None:
         return None

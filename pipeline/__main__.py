@@ -12,14 +12,14 @@ from typing import NoReturn
 
 import click
 
-from pipeline.commands.comparing import compare
-from pipeline.commands.labelling import label
+from pipeline.commands.compare import compare
+from pipeline.commands.label import label
 from pipeline.commands.latent import latent
 from pipeline.commands.logging_options import OUR_PACKAGES
-from pipeline.commands.monitoring import monitor
-from pipeline.commands.retraining import history, promote, retrain, rollback, withdraw
-from pipeline.commands.running import run, simulate, stage
-from pipeline.commands.scoring import approve, card, score, threshold
+from pipeline.commands.monitor import monitor
+from pipeline.commands.retrain import history, promote, retrain, rollback, withdraw
+from pipeline.commands.run import run, simulate, stage
+from pipeline.commands.score import approve, card, score, threshold
 from pipeline.errors import CounterfoilError
 
 logger = logging.getLogger("pipeline.__main__")  # not __name__: that is __main__ under `-m`
@@ -32,7 +32,7 @@ TERMINATED = 143
 def _version(context: click.Context, _option: click.Parameter, wanted: bool) -> None:
     if not wanted or context.resilient_parsing:
         return
-    from pipeline.version import version
+    from pipeline.files.version import version
 
     click.echo(f"counterfoil {version()}")
     context.exit()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from pipeline.tracking_buffer import MetricBuffer
+from pipeline.tracking.buffer import MetricBuffer
 
 
 class RunTracker:

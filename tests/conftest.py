@@ -29,7 +29,7 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 MAKE_DATABASE = """
 import logging, pathlib
 logging.basicConfig(level=logging.INFO)
-from pipeline.tracking_server import connect, tracking_uri
+from pipeline.tracking.server import connect, tracking_uri
 connect(tracking_uri(pathlib.Path.cwd()))
 """
 
@@ -100,9 +100,9 @@ def packaged(tmp_path_factory):
     from models.classifier import SGANClassifier
     from models.encoders.autoencoder import TabularAutoencoder
     from models.encoders.vae import TabularVAE
-    from pipeline import model_folder
-    from pipeline.params import ScaleParams
-    from pipeline.scaler_file import save_scaler
+    from pipeline.model import folder as model_folder
+    from pipeline.model.scaler import save_scaler
+    from pipeline.params.sections import ScaleParams
     from pipeline.stages.scale import make_scaler
 
     folder = tmp_path_factory.mktemp("packaged")
@@ -181,11 +181,11 @@ def project(tmp_path, finished_project):
 @pytest.fixture
 def run_here(monkeypatch, project):
     """Return a function that runs `project` in this process and says which stages ran."""
-    import pipeline.session
-    from pipeline.run import RunRequest, run
+    import pipeline.run.session
+    from pipeline.run.running import RunRequest, run
 
-    monkeypatch.setattr(pipeline.session, "find_stage", _load("fake_main").find_fake_stage)
-    monkeypatch.setattr(pipeline.session, "TRAINED_STAGES", ())
+    monkeypatch.setattr(pipeline.run.session, "find_stage", _load("fake_main").find_fake_stage)
+    monkeypatch.setattr(pipeline.run.session, "TRAINED_STAGES", ())
 
     def run_here(stage=None, **options):
         run(RunRequest(stage=stage, folder=project.folder, **options))

@@ -10,7 +10,7 @@ import click
 import pytest
 
 from pipeline.__main__ import cli
-from pipeline.artifacts import STAGES
+from pipeline.stages.artifacts import STAGES
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 PAGES = sorted(

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from pipeline.artifacts import read_json
+from pipeline.stages.artifacts import read_json
 
 pytestmark = pytest.mark.slow
 

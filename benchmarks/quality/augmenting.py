@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from models.encoders.vae import TabularVAE
-    from pipeline.params import AugmentParams, VAEParams
+    from pipeline.params.sections import AugmentParams, VAEParams
 
 
 class TrainingRows(NamedTuple):

@@ -23,7 +23,7 @@ from models.encoders.autoencoder import TabularAutoencoder
 from models.encoders.training import TrainingSettings, apply_in_batches, train
 from models.encoders.vae import TabularVAE
 from models.saving import load_model, save_model
-from pipeline.params import Params
+from pipeline.params.sections import Params
 from pipeline.stages.sgan import NOT_ARGUMENTS
 
 if TYPE_CHECKING:

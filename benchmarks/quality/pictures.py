@@ -14,7 +14,7 @@ from benchmarks.quality.outcomes import Outcome, Outcomes, values
 from benchmarks.quality.tables import XGBOOST, difference, spell
 from evaluation import plots
 from evaluation.plots.style import REFERENCE, add_grid, method_colour
-from pipeline.figures import save_figure
+from pipeline.stages.figures import save_figure
 
 SHOWN_IN_RELIABILITY = ("sgan", "xgboost")
 CODE_OF_BINS = ("evaluation/plots/results.py",)

@@ -11,7 +11,7 @@ from benchmarks.quality.jobs import Job, Variant
 from benchmarks.quality.peers import AS_GENUINE
 from benchmarks.quality.rows import N_FOLDS
 from benchmarks.quality.variants import network, peer
-from pipeline.params import AugmentParams
+from pipeline.params.sections import AugmentParams
 
 N_SEEDS = 3
 SHARES = (0.6, 0.7, 0.8)

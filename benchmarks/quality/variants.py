@@ -7,8 +7,8 @@ from typing import Any
 
 from benchmarks.quality.jobs import ROOT, Variant
 from benchmarks.quality.peers import candidates_of
-from pipeline.params import Params, check_params
-from pipeline.params_file import find_preset, merge_overrides, read_overrides, read_yaml
+from pipeline.params.reading import find_preset, merge_overrides, read_overrides, read_yaml
+from pipeline.params.sections import Params, check_params
 
 # What a user of the shipped preset for these rows gets.
 PRESETS = ("creditcard",)

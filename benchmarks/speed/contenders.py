@@ -165,7 +165,7 @@ class OurScoring:
     """The packaged model of a run: raw table in, calibrated probability out."""
 
     def __init__(self, model):
-        from pipeline import model_folder
+        from pipeline.model import folder as model_folder
 
         choose_device(project_params())
         self.model = model_folder.load(Path(model))

@@ -1,1 +1,1 @@
-"""The commands of the command line: each module holds those of one subject."""
+"""The commands of the command line: options and help, nothing else."""

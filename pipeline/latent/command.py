@@ -8,16 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.artifacts import naming_the_file, write_json, write_text
 from pipeline.errors import InputError, UsageError
+from pipeline.stages.artifacts import naming_the_file, write_json, write_text
 from pipeline.terminal import native_messages_held_back
 
 if TYPE_CHECKING:
-    from pipeline.evidence import Evidence
     from pipeline.latent.pictures import Picture
     from pipeline.latent.rows import LatentRows
     from pipeline.latent.walks import Draws
-    from pipeline.model_folder import FraudModel
+    from pipeline.model.evidence import Evidence
+    from pipeline.model.folder import FraudModel
 
 logger = logging.getLogger(__name__)
 
@@ -31,7 +31,7 @@ class LatentRequest:
     Attributes
     ----------
     model : str
-        See `pipeline.model_names.packaged_model`.
+        See `pipeline.tracking.names.packaged_model`.
     data : Path or None
         Transactions; by default those of the project that the model lies in.
     paths : tuple of (int, int)
@@ -105,7 +105,7 @@ def latent(
     if show is not None:
         show(content)
     if request.experiment is not None:
-        from pipeline.tracking_report import log_latent_pictures
+        from pipeline.tracking.reports import log_latent_pictures
 
         run_id = log_latent_pictures(html, content, request.experiment, root)
         logger.info("the page is an artifact of the MLflow run %s", run_id)
@@ -125,8 +125,8 @@ def _check(request: LatentRequest) -> None:
 
 def _read(request: LatentRequest, root: Path) -> tuple[FraudModel, LatentRows]:
     from pipeline.latent.rows import data_beside, read_rows
-    from pipeline.model_names import packaged_model
-    from pipeline.score import open_model
+    from pipeline.score.command import open_model
+    from pipeline.tracking.names import packaged_model
 
     with packaged_model(request.model, root) as folder:
         data = request.data or data_beside(folder)
@@ -137,7 +137,7 @@ def _read(request: LatentRequest, root: Path) -> tuple[FraudModel, LatentRows]:
 
 
 def _evidence(folder: Path) -> Evidence | None:
-    from pipeline.evidence import FOLDER, read_evidence
+    from pipeline.model.evidence import FOLDER, read_evidence
 
     return read_evidence(folder) if (folder / FOLDER).is_dir() else None
 

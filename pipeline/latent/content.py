@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from pipeline.latent.pictures import Picture
     from pipeline.latent.rows import LatentRows
-    from pipeline.model_folder import FraudModel
+    from pipeline.model.folder import FraudModel
 
 
 def describe_pictures(

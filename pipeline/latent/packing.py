@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pipeline.latent.pictures import Picture
     from pipeline.latent.rows import LatentRows
     from pipeline.latent.walks import Draws
-    from pipeline.model_folder import FraudModel
+    from pipeline.model.folder import FraudModel
 
 UNKNOWN_LABEL = 255
 STEPS_16 = 65_535

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from pipeline.latent.rows import LatentRows
-    from pipeline.model_folder import FraudModel
+    from pipeline.model.folder import FraudModel
 
 TITLES = {"autoencoder": "autoencoder", "vae": "VAE"}
 # Below it a process of its own costs more than it saves.

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
-    from pipeline.evidence import Evidence
-    from pipeline.model_folder import FraudModel
+    from pipeline.model.evidence import Evidence
+    from pipeline.model.folder import FraudModel
 
 FRAUD_SHARE = 0.5  # of the pictured rows that frauds may take, where there are too many
 TRAINING, NEW = "training", "new"
@@ -109,7 +109,7 @@ def read_rows(
     InputError
         If rows cannot be read or scored, or a row that is to be kept is not there.
     """
-    from pipeline.monitoring.delivery import is_own, read_delivery
+    from pipeline.score.delivery import is_own, read_delivery
 
     delivery = read_delivery(path, model)
     table, n_all = delivery.table, len(delivery.score)

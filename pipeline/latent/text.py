@@ -7,7 +7,7 @@ from typing import Any
 
 from pipeline.latent.content import most_frauds_first
 from pipeline.latent.pictures import TITLES
-from pipeline.narrow_text import WIDTH, shortened, wrapped
+from pipeline.pages.terminal_text import WIDTH, shortened, wrapped
 
 SHOWN_CLUSTERS = 5
 SHOWN_COLUMNS = 3

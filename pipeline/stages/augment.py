@@ -16,12 +16,12 @@ from features.splitting import TRAINING, VALIDATION
 from models.encoders.training import TrainingDivergedError, TrainingSettings, repeat_rows, train
 from models.encoders.vae import TabularVAE
 from models.saving import load_model
-from pipeline.artifacts import write_json
-from pipeline.context import StageContext, StageResult
 from pipeline.errors import CounterfoilError, InputError
-from pipeline.figures import save_figure
-from pipeline.labelling.table import read_given_labels
-from pipeline.labelling.training_labels import with_given_labels
+from pipeline.files.given_labels import read_given_labels
+from pipeline.stages.artifacts import write_json
+from pipeline.stages.context import StageContext, StageResult
+from pipeline.stages.figures import save_figure
+from pipeline.stages.training_labels import with_given_labels
 
 if TYPE_CHECKING:
     from imblearn.base import BaseSampler

@@ -11,10 +11,10 @@ from features.splitting import TRAINING
 from models.encoders.autoencoder import TabularAutoencoder
 from models.encoders.training import apply_in_batches
 from models.saving import save_model
-from pipeline.context import StageContext, StageResult
-from pipeline.encoder_training import train_encoder
 from pipeline.errors import CounterfoilError
-from pipeline.figures import save_figure
+from pipeline.stages.context import StageContext, StageResult
+from pipeline.stages.encoder_training import train_encoder
+from pipeline.stages.figures import save_figure
 
 
 def autoencoder(context: StageContext) -> StageResult:

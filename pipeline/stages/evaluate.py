@@ -12,17 +12,17 @@ from features.schema import TransactionSchema
 from features.splitting import TEST, TRAINING, VALIDATION
 from models.challengers import CHALLENGERS, make_challenger
 from models.classifier import SGANClassifier
-from pipeline import model_folder
-from pipeline.artifacts import write_json
-from pipeline.cards.files import store_card, write_card
-from pipeline.context import StageContext, StageResult
-from pipeline.evidence import FOLDER as EVIDENCE
-from pipeline.evidence import write_evidence
-from pipeline.judged_figures import metrics_of
-from pipeline.judging import SGAN, Judged, Part, judge, read_part
-from pipeline.result_pictures import draw_results
-from pipeline.scaler_file import load_scaler
+from pipeline.model import folder as model_folder
+from pipeline.model.card.files import store_card, write_card
+from pipeline.model.evidence import FOLDER as EVIDENCE
+from pipeline.model.evidence import write_evidence
+from pipeline.model.scaler import load_scaler
+from pipeline.stages.artifacts import write_json
 from pipeline.stages.augment import REAL, UNLABELLED
+from pipeline.stages.context import StageContext, StageResult
+from pipeline.stages.judged_figures import metrics_of
+from pipeline.stages.judging import SGAN, Judged, Part, judge, read_part
+from pipeline.stages.result_pictures import draw_results
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -20,10 +20,10 @@ from features.row_checks import (
     reasons_by_row,
 )
 from features.schema import SchemaError, TransactionSchema, resolve_schema
-from pipeline.artifacts import write_json
-from pipeline.context import StageContext, StageResult
 from pipeline.errors import InputError
-from pipeline.sources import Source, read_transactions
+from pipeline.files.sources import Source, read_transactions
+from pipeline.stages.artifacts import write_json
+from pipeline.stages.context import StageContext, StageResult
 
 if TYPE_CHECKING:
     import pandas as pd

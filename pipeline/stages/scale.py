@@ -10,16 +10,16 @@ import numpy as np
 from features.scaling import TransactionScaler
 from features.schema import TransactionSchema
 from features.splitting import TRAINING
-from pipeline.artifacts import write_json
-from pipeline.context import StageContext, StageResult
 from pipeline.errors import InputError, ParamsError
-from pipeline.scaler_file import save_scaler
+from pipeline.model.scaler import save_scaler
+from pipeline.stages.artifacts import write_json
+from pipeline.stages.context import StageContext, StageResult
 
 if TYPE_CHECKING:
     import pandas as pd
     from sklearn.compose import ColumnTransformer
 
-    from pipeline.params import ScaleParams
+    from pipeline.params.sections import ScaleParams
 
 # Training rows that a category needs for a column of its own; rarer ones share one.
 MIN_CATEGORY_ROWS = 10

@@ -15,11 +15,11 @@ from features.splitting import VALIDATION
 from models.classifier import SGANClassifier
 from models.encoders.training import TrainingDivergedError
 from models.saving import load_model
-from pipeline.artifacts import write_json
-from pipeline.context import NoTracker, StageContext, StageResult, StageTracker
 from pipeline.errors import CounterfoilError
-from pipeline.figures import save_figure
+from pipeline.stages.artifacts import write_json
 from pipeline.stages.augment import REAL
+from pipeline.stages.context import NoTracker, StageContext, StageResult, StageTracker
+from pipeline.stages.figures import save_figure
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -17,14 +17,14 @@ from features.splitting import (
     split_by_time,
     split_stratified,
 )
-from pipeline.artifacts import write_json
-from pipeline.context import StageContext, StageResult
 from pipeline.errors import InputError, ParamsError
+from pipeline.stages.artifacts import write_json
+from pipeline.stages.context import StageContext, StageResult
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from pipeline.params import SplitParams
+    from pipeline.params.sections import SplitParams
 
 
 def split(context: StageContext) -> StageResult:

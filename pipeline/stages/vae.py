@@ -8,8 +8,8 @@ from features.splitting import TRAINING
 from models.encoders.training import apply_in_batches
 from models.encoders.vae import TabularVAE
 from models.saving import save_model
-from pipeline.context import StageContext, StageResult
-from pipeline.encoder_training import train_encoder
+from pipeline.stages.context import StageContext, StageResult
+from pipeline.stages.encoder_training import train_encoder
 
 
 def vae(context: StageContext) -> StageResult:

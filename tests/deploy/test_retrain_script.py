@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from pipeline.retraining.retrain import EXIT_CODES
+from pipeline.retrain.retrain import EXIT_CODES
 
 QUIET, SEEN, ALARM = "quiet", "seen", "alarm"
 MEANING = {0: QUIET, 10: QUIET, 20: SEEN, 40: QUIET, 30: ALARM, 1: ALARM, 2: ALARM, 137: ALARM}

@@ -10,7 +10,7 @@ from features.row_checks import check_rows
 from features.schema import TransactionSchema, resolve_schema
 from features.simulation import simulate_transactions
 from features.transaction_keys import transaction_keys
-from pipeline.labelling.table import is_transaction_key
+from pipeline.files.given_labels import is_transaction_key
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +41,7 @@ def test_label_order_of_rows_and_columns_and_format_do_not_matter(table, tmp_pat
     shuffled = table[sorted(table)].sample(frac=1, random_state=0)
     assert (keys_of(shuffled.reset_index(drop=True)) == keys[shuffled.index]).all()
     table.to_csv(tmp_path / "table.csv", index=False)
-    from pipeline.tables import read_table
+    from pipeline.files.tables import read_table
 
     assert (keys_of(read_table(tmp_path / "table.csv")) == keys).all()
     whole = pd.DataFrame({"V1": [0, 3], "Class": [0, 1]})

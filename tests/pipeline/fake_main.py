@@ -9,11 +9,11 @@ import hashlib
 import os
 import time
 
-import pipeline.session
-from pipeline.artifacts import write_json
-from pipeline.context import StageResult
+import pipeline.run.session
 from pipeline.errors import InputError
-from pipeline.run import UPSTREAM
+from pipeline.run.running import UPSTREAM
+from pipeline.stages.artifacts import write_json
+from pipeline.stages.context import StageResult
 
 
 def find_fake_stage(name):
@@ -48,8 +48,8 @@ def digest(path):
 
 
 def install():
-    pipeline.session.find_stage = find_fake_stage
-    pipeline.session.TRAINED_STAGES = ()  # no TensorFlow, no MLflow
+    pipeline.run.session.find_stage = find_fake_stage
+    pipeline.run.session.TRAINED_STAGES = ()  # no TensorFlow, no MLflow
 
 
 if __name__ == "__main__":

@@ -114,12 +114,12 @@ def test_run_logs_each_stage_and_ends_with_the_summary(project, cli):
 
 
 def test_unexpected_errors_show_a_traceback_and_end_with_code_1(cli, monkeypatch):
-    import pipeline.run
+    import pipeline.run.running
 
     def fail(request):
         raise ZeroDivisionError("one over nothing")
 
-    monkeypatch.setattr(pipeline.run, "run", fail)
+    monkeypatch.setattr(pipeline.run.running, "run", fail)
     result = cli("run")
     assert result.exit_code == 1
     assert "ZeroDivisionError: one over nothing" in result.stderr

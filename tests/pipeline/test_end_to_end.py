@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.artifacts import STAGES, file_sha256
+from pipeline.stages.artifacts import STAGES, file_sha256
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PROCESS_LOG = Path(__file__).parent / "process_log"
@@ -161,7 +161,7 @@ model.predict(pd.read_parquet(sys.argv[2])).to_parquet("scores.parquet")
 
 
 def test_a_tracking_server_holds_the_whole_run_and_its_model(finished, server, tmp_path):
-    from pipeline.tracking_server import connect
+    from pipeline.tracking.server import connect
 
     folder = unfinished_copy(finished, tmp_path / "tracked")
     tracked = run(folder, command=COMMAND, MLFLOW_TRACKING_URI=server)

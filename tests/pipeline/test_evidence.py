@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.artifacts import read_json
 from pipeline.errors import InputError
-from pipeline.evidence import FOLDER, read_evidence
+from pipeline.model.evidence import FOLDER, read_evidence
+from pipeline.stages.artifacts import read_json
 
 
 @pytest.fixture(scope="module")

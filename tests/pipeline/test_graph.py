@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from pipeline.artifacts import STAGES
-from pipeline.run import UPSTREAM
+from pipeline.run.running import UPSTREAM
+from pipeline.stages.artifacts import STAGES
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 GRAPH = yaml.safe_load((REPOSITORY / "dvc.yaml").read_text())

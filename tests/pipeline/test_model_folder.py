@@ -6,10 +6,10 @@ import shutil
 import numpy as np
 import pytest
 
-from pipeline import model_folder
 from pipeline.errors import InputError
-from pipeline.thresholds.change import ThresholdRequest, change_threshold
-from pipeline.thresholds.rule import ThresholdRule
+from pipeline.model import folder as model_folder
+from pipeline.model.threshold_rule import ThresholdRule
+from pipeline.threshold.change import ThresholdRequest, change_threshold
 
 
 @pytest.fixture(scope="module")

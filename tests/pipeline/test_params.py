@@ -9,8 +9,8 @@ import pytest
 import yaml
 
 from pipeline.errors import ParamsError
-from pipeline.params import Params, check_params, known_keys, load_params
-from pipeline.params_file import find_preset, flatten, merge_overrides, read_overrides, read_yaml
+from pipeline.params.reading import find_preset, flatten, merge_overrides, read_overrides, read_yaml
+from pipeline.params.sections import Params, check_params, known_keys, load_params
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PARAMS = REPOSITORY / "params.yaml"

@@ -20,10 +20,10 @@ from models.encoders.vae import TabularVAE
 from models.sgan.attributions import integrated_gradients
 from pipeline.__main__ import cli
 from pipeline.errors import InputError
-from pipeline.model_folder import FraudModel
-from pipeline.params import ScaleParams
-from pipeline.reasons import contributions, explain, input_of_scaled, model_baseline
-from pipeline.score import score
+from pipeline.model.folder import FraudModel
+from pipeline.model.reasons import contributions, explain, input_of_scaled, model_baseline
+from pipeline.params.sections import ScaleParams
+from pipeline.score.command import score
 from pipeline.stages.scale import make_scaler
 
 CALIBRATION = LogisticCalibration(slope=0.7, intercept=-0.5, floor=1e-4)

@@ -11,9 +11,9 @@ import time
 import pytest
 import yaml
 
-from pipeline.artifacts import STAGES
 from pipeline.errors import CounterfoilError, InputError, ParamsError, UsageError
-from pipeline.run import RunRequest, needed, only_run, plan
+from pipeline.run.running import RunRequest, needed, only_run, plan
+from pipeline.stages.artifacts import STAGES
 
 
 def explained(project, **options):

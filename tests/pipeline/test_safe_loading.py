@@ -18,10 +18,11 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 
-from pipeline import model_folder, safe_archives
-from pipeline.artifacts import file_sha256, read_json, write_json
 from pipeline.errors import InputError
-from pipeline.evidence import read_evidence
+from pipeline.model import archives as safe_archives
+from pipeline.model import folder as model_folder
+from pipeline.model.evidence import read_evidence
+from pipeline.stages.artifacts import file_sha256, read_json, write_json
 
 KERAS, SCALER = "classifier/sgan.keras", "scaler.skops"
 
@@ -99,8 +100,8 @@ def test_an_untouched_copy_loads_and_forging_alone_changes_nothing(packaged, cop
 
 def test_a_model_with_categories_passes(tmp_path):
     from features.schema import TransactionSchema
-    from pipeline.params import ScaleParams
-    from pipeline.scaler_file import save_scaler
+    from pipeline.model.scaler import save_scaler
+    from pipeline.params.sections import ScaleParams
     from pipeline.stages.scale import make_scaler
 
     table = pd.DataFrame(

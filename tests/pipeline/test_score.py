@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from pipeline.errors import InputError
-from pipeline.score import score
+from pipeline.score.command import score
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -88,7 +88,7 @@ import sys
 from pathlib import Path
 import tensorflow as tf
 from tensorflow.python.framework import config
-from pipeline.score import score
+from pipeline.score.command import score
 score(sys.argv[1], Path("in.csv"), Path("out.csv"))
 gpus = tf.config.list_physical_devices("GPU")
 growing = all(tf.config.experimental.get_memory_growth(gpu) for gpu in gpus)

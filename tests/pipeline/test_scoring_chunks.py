@@ -16,14 +16,14 @@ import pyarrow.parquet as pq
 import pytest
 
 from features.schema import TransactionSchema
-from pipeline import model_folder
-from pipeline import score as scoring
-from pipeline.cards.card import state_sha256
 from pipeline.errors import CounterfoilError, InputError
-from pipeline.score import score
-from pipeline.scoring import chunks
-from pipeline.scoring.categories import spell_booleans, text_columns
-from pipeline.scoring.csv_file import MISSING, CsvFile
+from pipeline.files import chunks
+from pipeline.files.categories import spell_booleans, text_columns
+from pipeline.files.csv_file import MISSING, CsvFile
+from pipeline.model import folder as model_folder
+from pipeline.model.card.card import state_sha256
+from pipeline.score import command as scoring
+from pipeline.score.command import score
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 N_ROWS = 1500
@@ -123,7 +123,7 @@ def test_time_and_label_of_a_csv_file_are_numbers_in_parquet(
 
 
 def test_a_time_that_is_no_number_later_on_is_named(packaged, table, tmp_path, monkeypatch):
-    monkeypatch.setattr("pipeline.scoring.csv_file._SAMPLED_ROWS", 100)
+    monkeypatch.setattr("pipeline.files.csv_file._SAMPLED_ROWS", 100)
     time = table["Time"].astype(object).where(table.index != 1200, "noon")
     write(table.assign(Time=time), tmp_path / "in.csv")
     with pytest.raises(InputError, match=r"column Time .* cannot be written as double .* other"):
@@ -303,7 +303,7 @@ def test_files_of_a_folder_must_have_the_same_columns(packaged, table, tmp_path)
 def test_a_full_disk_is_named(packaged, table, tmp_path, monkeypatch):
     write(table.head(3), tmp_path / "in.csv")
     monkeypatch.setattr(
-        "pipeline.scoring.writing.atomic_path",
+        "pipeline.score.writing.atomic_path",
         lambda out: importlib.import_module("contextlib").nullcontext(Path("/dev/full")),
     )
     with pytest.raises(CounterfoilError, match=r"out\.csv cannot be written: No space left"):
@@ -324,7 +324,7 @@ def test_missing_values_are_those_of_pandas(tmp_path):
 
 def test_categories_do_not_depend_on_their_neighbours(tmp_path):
     """01 stays 01 in a chunk of numbers; true is what pandas calls True where training did."""
-    from pipeline.params import ScaleParams
+    from pipeline.params.sections import ScaleParams
     from pipeline.stages.scale import make_scaler
 
     schema = TransactionSchema(
@@ -356,7 +356,7 @@ def test_wide_tables_get_shorter_chunks():
 
 BAR = """
 import sys, time
-from pipeline.scoring.progress import progress_bar
+from pipeline.score.progress import progress_bar
 with progress_bar("scoring", 10) as progress:
     for done in (3, 10):
         time.sleep(0.2)

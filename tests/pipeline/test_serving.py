@@ -14,9 +14,9 @@ import pandas as pd
 import pytest
 
 from benchmarks.serving import post, serving
-from pipeline.score import score
-from pipeline.tracking_model import log_model
-from pipeline.tracking_server import connect, find_or_create_experiment
+from pipeline.score.command import score
+from pipeline.tracking.model import log_model
+from pipeline.tracking.server import connect, find_or_create_experiment
 
 pytestmark = pytest.mark.slow
 REPOSITORY = Path(__file__).resolve().parents[2]

@@ -7,22 +7,22 @@ import mlflow
 import pytest
 from mlflow.exceptions import MlflowException
 
-import pipeline.session
-from pipeline.artifacts import STAGES
+import pipeline.run.session
 from pipeline.errors import CounterfoilError
-from pipeline.run import RunRequest, plan, run_one_stage
-from pipeline.tracking_server import connect, tracking_uri
+from pipeline.run.running import RunRequest, plan, run_one_stage
+from pipeline.stages.artifacts import STAGES
+from pipeline.tracking.server import connect, tracking_uri
 
-TRAINED_STAGES = pipeline.session.TRAINED_STAGES
+TRAINED_STAGES = pipeline.run.session.TRAINED_STAGES
 
 
 @pytest.fixture
 def tracked(project, run_here, mlflow_database, monkeypatch):
     """A project whose stand-ins for stages are recorded in MLflow; everything is stale."""
     shutil.copy(mlflow_database.path, project.path("mlflow.db"))
-    monkeypatch.setattr(pipeline.session, "TRAINED_STAGES", TRAINED_STAGES)
+    monkeypatch.setattr(pipeline.run.session, "TRAINED_STAGES", TRAINED_STAGES)
     # Not to wait for TensorFlow, which the stand-ins do not use.
-    monkeypatch.setattr(pipeline.session.Session, "_choose_device", lambda _: None)
+    monkeypatch.setattr(pipeline.run.session.Session, "_choose_device", lambda _: None)
     project.params(split__seed=99, tracking__system_metrics=False)
     return project
 
@@ -113,10 +113,11 @@ READS_A_TABLE = """
 from pathlib import Path
 import numpy as np, psutil, pyarrow
 from pyarrow import parquet
-import pipeline.session
-from pipeline.artifacts import Artifacts
-from pipeline.context import StageResult
-from pipeline.params import load_params
+import pipeline.run.session
+from pipeline.run.session import Session
+from pipeline.stages.artifacts import Artifacts
+from pipeline.stages.context import StageResult
+from pipeline.params.sections import load_params
 
 def resident_mib():
     return psutil.Process().memory_info().rss >> 20
@@ -129,11 +130,11 @@ def read(_context):
 
 parquet.write_table(pyarrow.table({"V1": np.zeros(30_000_000)}), "large.parquet")
 pyarrow.default_memory_pool().release_unused()
-pipeline.session.find_stage = lambda _: read
+pipeline.run.session.find_stage = lambda _: read
 here = Path.cwd()
 params = load_params(here / "params.yaml", {})
 artifacts = Artifacts(here / "artifacts")
-with pipeline.session.Session(params, artifacts, root=here, home=here, tracking=False) as session:
+with Session(params, artifacts, root=here, home=here, tracking=False) as session:
     session.run_stage("ingest")
 print(resident_mib())
 """

@@ -13,10 +13,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipeline.errors import InputError
-from pipeline.openml import parse_arff, read_openml
-from pipeline.params import OpenMLParams
-from pipeline.sources import read_files
-from pipeline.tables import read_table
+from pipeline.files.openml import parse_arff, read_openml
+from pipeline.files.sources import read_files
+from pipeline.files.tables import read_table
+from pipeline.params.sections import OpenMLParams
 
 
 @settings(

@@ -10,12 +10,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline import tracking, tracking_server
-from pipeline.artifacts import Artifacts, write_json
-from pipeline.context import StageResult
 from pipeline.errors import CounterfoilError
-from pipeline.params import load_params
-from pipeline.tracking import PipelineRun
+from pipeline.params.sections import load_params
+from pipeline.stages.artifacts import Artifacts, write_json
+from pipeline.stages.context import StageResult
+from pipeline.tracking import run as tracking
+from pipeline.tracking import server as tracking_server
+from pipeline.tracking.run import PipelineRun
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -394,7 +395,7 @@ def test_mlflow_says_nothing_on_the_terminal(mlflow_database):
 
 @pytest.mark.slow
 def test_the_same_run_on_a_tracking_server(project, server, packaged, monkeypatch, tmp_path):
-    from pipeline.score import score
+    from pipeline.score.command import score
 
     monkeypatch.setenv("MLFLOW_TRACKING_URI", server)
     folder = project.folder("evaluate", metrics_dot_json="{}")

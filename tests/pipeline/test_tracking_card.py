@@ -4,13 +4,13 @@ import json
 
 import pytest
 
-from pipeline.cards import command
-from pipeline.cards.card import card_of
-from pipeline.cards.command import approve, card
+from pipeline.card import command
+from pipeline.card.command import approve, card
 from pipeline.errors import InputError
-from pipeline.tracking_card import mlflow_facts, tag_approval
-from pipeline.tracking_model import log_model
-from pipeline.tracking_server import connect, find_or_create_experiment
+from pipeline.model.card.card import card_of
+from pipeline.tracking.card import mlflow_facts, tag_approval
+from pipeline.tracking.model import log_model
+from pipeline.tracking.server import connect, find_or_create_experiment
 
 pytestmark = pytest.mark.slow
 

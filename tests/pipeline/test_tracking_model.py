@@ -11,9 +11,9 @@ import pandas as pd
 import pytest
 
 from pipeline.errors import InputError
-from pipeline.score import score
-from pipeline.tracking_model import download_model, log_model
-from pipeline.tracking_server import connect, find_or_create_experiment
+from pipeline.score.command import score
+from pipeline.tracking.model import download_model, log_model
+from pipeline.tracking.server import connect, find_or_create_experiment
 
 pytestmark = pytest.mark.slow
 SCORE_ELSEWHERE = """
@@ -23,7 +23,7 @@ import pandas as pd
 model = mlflow.pyfunc.load_model(sys.argv[1])
 result = model.predict(pd.read_parquet(sys.argv[2]))
 result.to_parquet(sys.argv[3])
-ours = [sys.modules[name].__file__ for name in ("pipeline.model_folder", "models.classifier")]
+ours = [sys.modules[name].__file__ for name in ("pipeline.model.folder", "models.classifier")]
 print(json.dumps({"code": ours, "types": [str(t) for t in result.dtypes]}))
 """
 

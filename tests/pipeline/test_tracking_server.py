@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import tracking_server
 from pipeline.errors import CounterfoilError, InputError
-from pipeline.tracking_model import download_model
-from pipeline.tracking_registry import Registry
-from pipeline.tracking_server import (
+from pipeline.tracking import server as tracking_server
+from pipeline.tracking.model import download_model
+from pipeline.tracking.registry import Registry
+from pipeline.tracking.server import (
     _make_database,
     connect,
     mlflow_errors,
@@ -142,7 +142,7 @@ def test_a_database_that_another_process_made_meanwhile_is_kept(tmp_path, monkey
 @pytest.mark.slow
 def test_a_database_that_could_not_be_made_is_made_by_the_next_call(tmp_path):
     """Its making is stopped by a limit on the size of files, as by a full disk."""
-    make = "from pathlib import Path; from pipeline.tracking_server import connect; " \
+    make = "from pathlib import Path; from pipeline.tracking.server import connect; " \
            "connect(f'sqlite:///{Path.cwd()}/mlflow.db').search_experiments()"  # fmt: skip
     repository = Path(__file__).parents[2]
     environment = os.environ | {"PYTHONPATH": str(repository)}

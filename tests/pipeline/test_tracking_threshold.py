@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.artifacts import read_json
 from pipeline.errors import CounterfoilError
-from pipeline.model_folder import load
-from pipeline.model_names import packaged_model
-from pipeline.thresholds.change import ThresholdRequest, change_threshold
-from pipeline.thresholds.history import history
-from pipeline.thresholds.rule import ThresholdRule
-from pipeline.tracking_model import log_model
-from pipeline.tracking_server import connect, find_or_create_experiment
+from pipeline.model.folder import load
+from pipeline.model.threshold_history import history
+from pipeline.model.threshold_rule import ThresholdRule
+from pipeline.stages.artifacts import read_json
+from pipeline.threshold.change import ThresholdRequest, change_threshold
+from pipeline.tracking.model import log_model
+from pipeline.tracking.names import packaged_model
+from pipeline.tracking.server import connect, find_or_create_experiment
 
 pytestmark = pytest.mark.slow
 F1 = ThresholdRule("f1")

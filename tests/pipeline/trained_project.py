@@ -7,9 +7,9 @@ from pathlib import Path
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from pipeline.artifacts import STAGES, Artifacts
-from pipeline.params import load_params
-from pipeline.session import Session
+from pipeline.params.sections import load_params
+from pipeline.run.session import Session
+from pipeline.stages.artifacts import STAGES, Artifacts
 
 REPOSITORY = Path(__file__).parents[2]
 

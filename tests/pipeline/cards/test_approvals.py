@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from pipeline import model_folder
 from pipeline.__main__ import cli
-from pipeline.artifacts import read_json, write_json
-from pipeline.cards.approvals import add_approval
-from pipeline.cards.card import card_of, state_sha256
-from pipeline.cards.files import render
+from pipeline.card.approvals import add_approval
 from pipeline.errors import InputError, UsageError
+from pipeline.model import folder as model_folder
+from pipeline.model.card.card import card_of, state_sha256
+from pipeline.model.card.files import render
+from pipeline.stages.artifacts import read_json, write_json
 
 
 @pytest.fixture

@@ -13,22 +13,22 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 
-from pipeline import model_folder
 from pipeline.__main__ import cli
-from pipeline.artifacts import file_sha256, read_json, write_json
-from pipeline.cards import figures as model_card_figures
-from pipeline.cards import files as model_card_files
-from pipeline.cards import numbers as model_card_numbers
-from pipeline.cards import words as model_card_words
-from pipeline.cards.card import build_card, card_of, state_sha256
-from pipeline.cards.command import card as card_command
-from pipeline.cards.figures import METRICS, figures_at, reading
-from pipeline.cards.files import FORMATS, TEMPLATES, markdown, render
-from pipeline.cards.pages import sections
-from pipeline.cards.words import threshold_reason
+from pipeline.card.command import card as card_command
 from pipeline.errors import InputError, UsageError
-from pipeline.evidence import FOLDER as EVIDENCE
-from pipeline.evidence import ROWS, RUN
+from pipeline.model import folder as model_folder
+from pipeline.model.card import figures as model_card_figures
+from pipeline.model.card import files as model_card_files
+from pipeline.model.card import words as model_card_words
+from pipeline.model.card.card import build_card, card_of, state_sha256
+from pipeline.model.card.figures import METRICS, figures_at, reading
+from pipeline.model.card.files import FORMATS, TEMPLATES, markdown, render
+from pipeline.model.card.pages import sections
+from pipeline.model.card.words import threshold_reason
+from pipeline.model.evidence import FOLDER as EVIDENCE
+from pipeline.model.evidence import ROWS, RUN
+from pipeline.pages import numbers as model_card_numbers
+from pipeline.stages.artifacts import file_sha256, read_json, write_json
 
 REPOSITORY = Path(__file__).parents[3]
 HOSTILE = "<script>alert(1)</script>|[x](javascript:y) `a` \u202e*b*\n# c"

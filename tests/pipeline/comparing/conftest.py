@@ -5,8 +5,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from pipeline.artifacts import file_sha256, read_json, write_json
-from pipeline.compare import CompareRequest, compare
+from pipeline.compare.command import CompareRequest, compare
+from pipeline.stages.artifacts import file_sha256, read_json, write_json
 
 
 @pytest.fixture(scope="session")

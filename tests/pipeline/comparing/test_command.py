@@ -3,7 +3,7 @@
 import pytest
 from click.testing import CliRunner
 
-import pipeline.tracking_report
+import pipeline.tracking.reports
 from pipeline.__main__ import cli
 from pipeline.errors import CounterfoilError
 
@@ -16,7 +16,7 @@ def test_a_server_that_is_away_costs_no_figure(models, monkeypatch):
 
     arguments = ["compare", str(models.a), str(models.b), "--resamples", "100"]
     told = CliRunner().invoke(cli, arguments)
-    monkeypatch.setattr(pipeline.tracking_report, "log_report", away)
+    monkeypatch.setattr(pipeline.tracking.reports, "log_report", away)
     result = CliRunner().invoke(cli, [*arguments, "--log", "comparisons"])
     assert (told.exit_code, result.exit_code) == (0, 1)
     assert len(told.stdout) > 500

@@ -7,15 +7,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.artifacts import file_sha256, read_json, write_json
-from pipeline.comparing.answer import answer
-from pipeline.comparing.text import as_text
+from pipeline.compare.answer import answer
+from pipeline.compare.text import as_text
 from pipeline.errors import InputError, UsageError
+from pipeline.stages.artifacts import file_sha256, read_json, write_json
 
 
 @pytest.fixture(scope="module")
 def content(models):
-    from pipeline.compare import CompareRequest, compare
+    from pipeline.compare.command import CompareRequest, compare
 
     names = (str(models.a), str(models.b))
     data = models.projects[0].path("ingest", "transactions.parquet")
@@ -298,9 +298,9 @@ def test_timestamps_are_read_as_ingest_reads_them(compared, new_table):
 def test_budgets_and_costs_need_their_columns(compared, models, setting, message):
     from dataclasses import replace
 
-    from pipeline.comparing.candidates import read_candidates
-    from pipeline.comparing.exploring import Setting, check_setting
-    from pipeline.comparing.shared_rows import own_test_rows
+    from pipeline.compare.candidates import read_candidates
+    from pipeline.compare.exploring import Setting, check_setting
+    from pipeline.compare.shared_rows import own_test_rows
 
     candidates = read_candidates((str(models.a), str(models.b)), models.a.parent, to_rescore=False)
     rows = own_test_rows(candidates)

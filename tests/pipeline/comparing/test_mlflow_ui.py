@@ -8,9 +8,9 @@ from urllib.parse import quote
 
 import pytest
 
-from pipeline.artifacts import Artifacts
-from pipeline.params import load_params
-from pipeline.tracking import PipelineRun
+from pipeline.params.sections import load_params
+from pipeline.stages.artifacts import Artifacts
+from pipeline.tracking.run import PipelineRun
 
 _spec = importlib.util.spec_from_file_location("browsing", Path(__file__).parent / "browsing.py")
 browsing = importlib.util.module_from_spec(_spec)

@@ -10,7 +10,7 @@ STYLE = Path(__file__).parents[3] / "pipeline" / "templates" / "report.css"
 
 @pytest.fixture(scope="module")
 def html(models, tmp_path_factory):
-    from pipeline.compare import CompareRequest, compare
+    from pipeline.compare.command import CompareRequest, compare
 
     path = tmp_path_factory.mktemp("page") / "report.html"
     request = CompareRequest((str(models.a), str(models.b)), n_resamples=100, html=path)

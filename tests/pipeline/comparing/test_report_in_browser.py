@@ -15,7 +15,7 @@ pytestmark = [browsing.needs_chromium, pytest.mark.slow]
 
 @pytest.fixture(scope="module")
 def report(models, tmp_path_factory):
-    from pipeline.compare import CompareRequest, compare
+    from pipeline.compare.command import CompareRequest, compare
 
     path = tmp_path_factory.mktemp("browser") / "report.html"
     data = models.projects[0].path("ingest", "transactions.parquet")

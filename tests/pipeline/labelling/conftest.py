@@ -4,7 +4,7 @@ import csv
 
 import pytest
 
-from pipeline.labelling.sheet import Sheet
+from pipeline.label.sheet import Sheet
 
 KEYS = [f"t-{number:020x}" for number in range(100)]
 

@@ -8,9 +8,9 @@ from click.testing import CliRunner
 
 from pipeline.__main__ import cli
 from pipeline.errors import InputError
-from pipeline.labelling.importing import import_labels
-from pipeline.labelling.sheet import Sheet
-from pipeline.labelling.table import KEY, read_given_labels
+from pipeline.files.given_labels import KEY, read_given_labels
+from pipeline.label.importing import import_labels
+from pipeline.label.sheet import Sheet
 
 
 @pytest.fixture

@@ -1,8 +1,8 @@
 """Labels make stale what depends on them, and nothing else."""
 
-from pipeline.labelling.importing import import_labels
-from pipeline.labelling.sheet import Sheet
-from pipeline.run import RunRequest, plan
+from pipeline.label.importing import import_labels
+from pipeline.label.sheet import Sheet
+from pipeline.run.running import RunRequest, plan
 
 
 def test_new_labels_make_augment_stale_and_the_same_again_nothing(project, run_here, path):

@@ -5,7 +5,7 @@ import csv
 import pytest
 
 from pipeline.errors import InputError, UsageError
-from pipeline.labelling.sheet import Sheet, reviewed_alone
+from pipeline.label.sheet import Sheet, reviewed_alone
 
 
 def rows_of(path):

@@ -12,12 +12,12 @@ from features.schema import TransactionSchema
 from features.transaction_keys import transaction_keys
 from models.active_learning import STRATEGIES, boundary_distance
 from pipeline.__main__ import cli
-from pipeline.artifacts import read_json
-from pipeline.commands import labelling
+from pipeline.commands import label as labelling
 from pipeline.errors import InputError
-from pipeline.labelling.importing import import_labels
-from pipeline.labelling.sheet import Sheet
-from pipeline.labelling.suggest import SuggestRequest, suggest
+from pipeline.label.importing import import_labels
+from pipeline.label.sheet import Sheet
+from pipeline.label.suggest import SuggestRequest, suggest
+from pipeline.stages.artifacts import read_json
 
 pytestmark = pytest.mark.slow
 
@@ -61,7 +61,7 @@ def test_unlabelled_training_rows_with_score_guess_and_reasons(mixed, trained_pr
     assert (mixed["label"] == "").all()
     assert "Class" not in mixed
     model = trained_project.path("evaluate", "model")
-    from pipeline.model_folder import load
+    from pipeline.model.folder import load
 
     scored = load(model).predict(mixed)
     np.testing.assert_allclose(mixed["score"], scored["score"], rtol=1e-3)
@@ -220,8 +220,8 @@ def test_a_table_with_unknown_labels_runs_to_the_end(trained_project, tmp_path):
     assert data["n_unlabelled"] == label.isna().sum()
     assert data["fraud_rate"] == pytest.approx(label.mean())
     # What reads the checked table later takes -1 for a label that nobody knows.
-    from pipeline.model_folder import load
-    from pipeline.monitoring.delivery import read_delivery
+    from pipeline.model.folder import load
+    from pipeline.score.delivery import read_delivery
 
     model = load(project.path("evaluate", "model"))
     delivery = read_delivery(project.path("ingest", "transactions.parquet"), model)

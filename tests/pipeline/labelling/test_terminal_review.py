@@ -16,9 +16,9 @@ import pytest
 from click.testing import CliRunner
 
 from pipeline.__main__ import cli
-from pipeline.labelling.keys import Keyboard
-from pipeline.labelling.sheet import Sheet
-from pipeline.labelling.terminal_review import Review, card, review_by_keys
+from pipeline.label.keys import Keyboard
+from pipeline.label.sheet import Sheet
+from pipeline.label.terminal_review import Review, card, review_by_keys
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 

@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import CounterfoilError
-from pipeline.labelling.sheet import Sheet
-from pipeline.labelling.web_review import TOKEN_HEADER, ReviewServer, review_in_browser
+from pipeline.label.sheet import Sheet
+from pipeline.label.web_review import TOKEN_HEADER, ReviewServer, review_in_browser
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 _spec = importlib.util.spec_from_file_location(

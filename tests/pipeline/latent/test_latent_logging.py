@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-import pipeline.tracking_report
+import pipeline.tracking.reports
 from pipeline.errors import CounterfoilError
 from pipeline.latent.command import latent
-from pipeline.tracking_report import log_latent_pictures
+from pipeline.tracking.reports import log_latent_pictures
 
 pytestmark = pytest.mark.slow
 
@@ -40,7 +40,7 @@ def test_a_server_that_is_away_costs_no_figure(drawn, monkeypatch, tmp_path):
     def away(*_):
         raise CounterfoilError("the tracking server cannot be reached")
 
-    monkeypatch.setattr(pipeline.tracking_report, "log_latent_pictures", away)
+    monkeypatch.setattr(pipeline.tracking.reports, "log_latent_pictures", away)
     request = replace(drawn.request, html=None, json=None, experiment="reviews")
     shown = []
     with pytest.raises(CounterfoilError, match="cannot be reached"):

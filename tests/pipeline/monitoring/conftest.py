@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.artifacts import file_sha256, read_json, write_json
-from pipeline.params import load_params
+from pipeline.params.sections import load_params
+from pipeline.stages.artifacts import file_sha256, read_json, write_json
 
 N_TEST = 6_000
 
@@ -17,7 +17,7 @@ N_TEST = 6_000
 def watched(packaged, tmp_path_factory):
     """The model's folder, its old rows, and a function that makes deliveries."""
     from features.simulation import simulate_transactions
-    from pipeline import model_folder
+    from pipeline.model import folder as model_folder
     from pipeline.stages.ingest import sha256_of_table
 
     def delivery(n_rows=6_000, *, fraud_rate=0.02, drift=0.0, seed=1):
@@ -72,7 +72,7 @@ def monitored(watched, tmp_path):
     """Monitor a table: ``monitored(table, reference=..., monitor__psi=...)`` gives the content."""
     from pathlib import Path
 
-    from pipeline.monitor import MonitorRequest, monitor
+    from pipeline.monitor.command import MonitorRequest, monitor
 
     repository = Path(__file__).parents[3]
 

@@ -9,10 +9,10 @@ import pytest
 from evaluation.decisions import f1_at
 from features.schema import TransactionSchema
 from pipeline.errors import InputError
-from pipeline.evidence import Evidence
-from pipeline.monitoring.content import compute
-from pipeline.monitoring.delivery import Delivery, Reference
-from pipeline.params import MonitorParams
+from pipeline.model.evidence import Evidence
+from pipeline.monitor.content import compute
+from pipeline.params.sections import MonitorParams
+from pipeline.score.delivery import Delivery, Reference
 
 LIMITS = MonitorParams(
     psi=0.1, classifier_auc=0.55, alert_share_ratio=1.5, f1_decay=0.0, n_resamples=100, seed=0
@@ -223,7 +223,7 @@ def test_the_old_rows_are_known_for_what_they_are(watched, monitored, tmp_path):
 
 
 def test_a_folder_of_files_is_one_delivery(watched, monitored, tmp_path):
-    from pipeline.monitor import MonitorRequest, monitor
+    from pipeline.monitor.command import MonitorRequest, monitor
 
     table = watched.delivery(600)
     whole = monitored(table)

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from features.simulation import simulate_transactions
-from pipeline.params import load_params
-from pipeline.retraining.intake import remember, take_in
-from pipeline.retraining.state import State
+from pipeline.params.sections import load_params
+from pipeline.retrain.intake import remember, take_in
+from pipeline.retrain.state import State
 
 REPOSITORY = Path(__file__).parents[3]
 WEEK = 7 * 86_400
@@ -80,7 +80,7 @@ def folder(tmp_path, mlflow_database, monkeypatch):
 @pytest.fixture
 def request_in():
     """Return a function that asks for a short retraining in a folder, with open gates."""
-    from pipeline.retraining.retrain import RetrainRequest
+    from pipeline.retrain.retrain import RetrainRequest
 
     def make(folder, *assignments):
         return RetrainRequest(

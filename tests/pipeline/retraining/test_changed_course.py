@@ -2,12 +2,12 @@
 
 import pytest
 
-import pipeline.retraining.retrain as retraining
-from pipeline.retraining.promotion import roll_back, verified_history
-from pipeline.retraining.retrain import retrain
-from pipeline.retraining.state import State
-from pipeline.tracking_registry import Registry
-from pipeline.tracking_server import connect, tracking_uri
+import pipeline.retrain.retrain as retraining
+from pipeline.retrain.promotion import roll_back, verified_history
+from pipeline.retrain.retrain import retrain
+from pipeline.retrain.state import State
+from pipeline.tracking.registry import Registry
+from pipeline.tracking.server import connect, tracking_uri
 
 pytestmark = pytest.mark.slow
 

@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.retraining.deliveries import all_deliveries
-from pipeline.retraining.intake import take_in
-from pipeline.retraining.window import labelled_window
+from pipeline.retrain.deliveries import all_deliveries
+from pipeline.retrain.intake import take_in
+from pipeline.retrain.window import labelled_window
 
 DAY = 86_400
 

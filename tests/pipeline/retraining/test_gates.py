@@ -6,7 +6,7 @@ import pytest
 from evaluation.decisions import f1_at
 from evaluation.metrics import prevalence_weights
 from evaluation.ranking import average_precision
-from pipeline.retraining.gates import Rows, failed, own_gates, paired_gates
+from pipeline.retrain.gates import Rows, failed, own_gates, paired_gates
 
 METRICS = {"sgan": {"n_active_members": 3, "n_members": 3}}
 FIDELITY = {"n_synthetic": 10, "ks": {"mean": 0.3}, "privacy": {"n_exact_copies": 0}}

@@ -5,9 +5,9 @@ import pytest
 from click.testing import CliRunner
 
 from pipeline.__main__ import cli
-from pipeline.retraining.history import read_history
-from pipeline.retraining.retrain import retrain
-from pipeline.tracking_server import connect, tracking_uri
+from pipeline.retrain.history import read_history
+from pipeline.retrain.retrain import retrain
+from pipeline.tracking.server import connect, tracking_uri
 
 pytestmark = pytest.mark.slow
 

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from pipeline.errors import InputError
-from pipeline.retraining.history import GENESIS, append_entry, head, read_history
+from pipeline.retrain.history import GENESIS, append_entry, head, read_history
 
 
 @pytest.fixture

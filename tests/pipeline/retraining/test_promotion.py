@@ -4,16 +4,16 @@ import json
 
 import pytest
 
-from pipeline.artifacts import write_text
 from pipeline.errors import InputError, UsageError
-from pipeline.retraining.history import GENESIS, read_history
-from pipeline.retraining.promotion import (
+from pipeline.retrain.history import GENESIS, read_history
+from pipeline.retrain.promotion import (
     former_champion,
     promote,
     recover,
     roll_back,
     verified_history,
 )
+from pipeline.stages.artifacts import write_text
 
 
 def versions(state):
@@ -41,7 +41,7 @@ def test_an_interruption_at_any_step_is_finished_by_the_next_call(
 ):
     state.folder.mkdir()
     promote(registry, state, "1", reason="first")
-    from pipeline.retraining import promotion
+    from pipeline.retrain import promotion
 
     calls = iter(range(100))
 
@@ -90,7 +90,7 @@ def test_rolling_back_goes_back_and_not_to_and_fro(twice, state):
 def test_a_clock_that_jumps_back_changes_no_order(twice, state, monkeypatch):
     from datetime import UTC, datetime
 
-    from pipeline.retraining import promotion
+    from pipeline.retrain import promotion
 
     class Yesteryear:
         @staticmethod

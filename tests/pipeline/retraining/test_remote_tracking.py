@@ -7,8 +7,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from pipeline.tracking_registry import Registry
-from pipeline.tracking_server import connect
+from pipeline.tracking.registry import Registry
+from pipeline.tracking.server import connect
 
 pytestmark = pytest.mark.slow
 

@@ -16,9 +16,9 @@ import pandas as pd
 import pytest
 
 from features.simulation import simulate_transactions
-from pipeline.retraining.history import read_history
-from pipeline.tracking_registry import Registry
-from pipeline.tracking_server import connect, tracking_uri
+from pipeline.retrain.history import read_history
+from pipeline.tracking.registry import Registry
+from pipeline.tracking.server import connect, tracking_uri
 
 pytestmark = pytest.mark.slow
 

@@ -13,9 +13,9 @@ from features.row_checks import check_rows
 from features.schema import resolve_schema
 from features.transaction_keys import transaction_keys
 from pipeline.errors import InputError
-from pipeline.labelling.table import GivenLabel
-from pipeline.retraining.challenge import challenge_key
-from pipeline.retraining.window import labelled_window
+from pipeline.files.given_labels import GivenLabel
+from pipeline.retrain.challenge import challenge_key
+from pipeline.retrain.window import labelled_window
 
 WEEK = 7 * 86_400
 
@@ -51,7 +51,7 @@ def test_the_order_of_deliveries_does_not_matter(order):
     from pathlib import Path
 
     from features.simulation import simulate_transactions
-    from pipeline.params import load_params
+    from pipeline.params.sections import load_params
 
     parameters = load_params(Path(__file__).parents[3] / "params.yaml")
     table = simulate_transactions(200, fraud_rate=0.1, seed=1).astype({"Class": "float64"})

@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.artifacts import read_json
 from pipeline.errors import InputError
+from pipeline.stages.artifacts import read_json
 
 pytestmark = pytest.mark.slow
 

@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.artifacts import read_json
 from pipeline.errors import InputError, ParamsError
-from pipeline.scaler_file import load_scaler, save_scaler
+from pipeline.model.scaler import load_scaler, save_scaler
+from pipeline.stages.artifacts import read_json
 
 
 @pytest.fixture
@@ -118,7 +118,7 @@ def test_equal_scalers_give_equal_bytes_in_every_process(prepare, transactions, 
     file = prepare(transactions).folder("scale") / "scaler.skops"
     code = (
         "import sys; from pathlib import Path\n"
-        "from pipeline.scaler_file import load_scaler, save_scaler\n"
+        "from pipeline.model.scaler import load_scaler, save_scaler\n"
         "save_scaler(load_scaler(Path(sys.argv[1])), Path(sys.argv[2]))"
     )
     copy = tmp_path / "copy.skops"

@@ -8,13 +8,13 @@ import pytest
 
 from evaluation.metrics import prevalence_weights
 from evaluation.thresholds import cheapest_threshold, choose_threshold
-from pipeline.artifacts import read_json, write_json
 from pipeline.errors import InputError, UsageError
-from pipeline.model_folder import read_manifest
-from pipeline.thresholds.change import ThresholdRequest, change_threshold
-from pipeline.thresholds.history import history
-from pipeline.thresholds.rule import ThresholdRule, rule_of_options
-from pipeline.thresholds.text import describe
+from pipeline.model.folder import read_manifest
+from pipeline.model.threshold_history import history
+from pipeline.model.threshold_rule import ThresholdRule, rule_of_options
+from pipeline.stages.artifacts import read_json, write_json
+from pipeline.threshold.change import ThresholdRequest, change_threshold
+from pipeline.threshold.text import describe
 
 F1 = ThresholdRule("f1")
 COST = ThresholdRule("cost", {"cost_per_false_alarm": 0.5, "cost_per_missed_unit": 1.0})
@@ -182,7 +182,7 @@ def test_a_failure_leaves_the_old_files_and_nothing_else(model, monkeypatch, nam
 
 
 def test_an_approval_given_in_the_meantime_is_not_lost(model, monkeypatch):
-    from pipeline.thresholds import change as module
+    from pipeline.threshold import change as module
 
     real = module.figures_of
 

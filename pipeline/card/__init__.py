@@ -1,0 +1,1 @@
+"""`counterfoil card` and `counterfoil approve`: shows a model card, and signs it."""

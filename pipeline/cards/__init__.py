@@ -1,1 +1,0 @@
-"""The model card: what is laid out, in which formats, and who approved the model."""

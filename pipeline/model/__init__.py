@@ -1,0 +1,1 @@
+"""The packaged model: its folder, evidence, threshold, reasons and card."""

@@ -1,0 +1,1 @@
+"""The model card: its content, and its pages as Markdown and HTML."""

@@ -1,0 +1,1 @@
+"""The parameters: the typed sections of params.yaml, and how they are read."""

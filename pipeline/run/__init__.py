@@ -1,0 +1,1 @@
+"""`counterfoil run`: the stages that are stale, in order and in one process."""

@@ -1,1 +1,0 @@
-"""Scoring of tables of any size: read in chunks, scored, written in chunks."""

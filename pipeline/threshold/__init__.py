@@ -1,0 +1,1 @@
+"""`counterfoil threshold`: shows the threshold of a packaged model, or changes it."""

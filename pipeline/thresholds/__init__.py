@@ -1,1 +1,0 @@
-"""Thresholds of packaged models: rules, history, and changing them without retraining."""

@@ -1,0 +1,1 @@
+"""MLflow: runs, models, reports and the registry."""
