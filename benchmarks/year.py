@@ -160,7 +160,8 @@ def _train_blindly(place: Path, project: Path, folder: Path) -> Path | None:
     from pipeline.params.sections import check_params
     from pipeline.retrain.challenge import train
     from pipeline.retrain.window import labelled_window
-    from pipeline.run.running import RunRequest, resolve_params
+    from pipeline.run.request import RunRequest
+    from pipeline.run.running import resolve_params
 
     content = resolve_params(RunRequest(folder=project, assignments=SETTINGS))
     params = check_params(content)
@@ -197,7 +198,7 @@ def _restore(models, folder):
 
 
 def _judge(serving: Serving, week: pd.DataFrame) -> dict[str, float] | None:
-    from pipeline.score.command import open_model
+    from pipeline.tracking.opening import open_model
 
     if serving.folder is None:
         return None

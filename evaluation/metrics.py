@@ -25,6 +25,9 @@ from evaluation.ranking import (
     recall_at_k,
 )
 
+ALERT_BUDGET = 100
+FALSE_POSITIVE_RATE = 0.001
+
 __all__ = [
     "AlertCounts",
     "Confusion",

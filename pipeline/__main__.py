@@ -12,6 +12,7 @@ from typing import NoReturn
 
 import click
 
+from pipeline.commands.card import approve, card
 from pipeline.commands.compare import compare
 from pipeline.commands.label import label
 from pipeline.commands.latent import latent
@@ -19,7 +20,8 @@ from pipeline.commands.logging_options import OUR_PACKAGES
 from pipeline.commands.monitor import monitor
 from pipeline.commands.retrain import history, promote, retrain, rollback, withdraw
 from pipeline.commands.run import run, simulate, stage
-from pipeline.commands.score import approve, card, score, threshold
+from pipeline.commands.score import score
+from pipeline.commands.threshold import threshold
 from pipeline.errors import CounterfoilError
 
 logger = logging.getLogger("pipeline.__main__")  # not __name__: that is __main__ under `-m`

@@ -182,7 +182,8 @@ def project(tmp_path, finished_project):
 def run_here(monkeypatch, project):
     """Return a function that runs `project` in this process and says which stages ran."""
     import pipeline.run.session
-    from pipeline.run.running import RunRequest, run
+    from pipeline.run.request import RunRequest
+    from pipeline.run.running import run
 
     monkeypatch.setattr(pipeline.run.session, "find_stage", _load("fake_main").find_fake_stage)
     monkeypatch.setattr(pipeline.run.session, "TRAINED_STAGES", ())

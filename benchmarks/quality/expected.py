@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.quality.bootstrap import Scored
-from benchmarks.quality.kept import from_scores
-from benchmarks.quality.outcomes import Outcome
+from benchmarks.quality.outcomes import Outcome, from_scores
 from evaluation.calibration import calibration_slope
 from evaluation.expected_frauds import ExpectedFrauds, expected_frauds
 

@@ -6,14 +6,9 @@ import hashlib
 import json
 import math
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-from benchmarks.quality.jobs import code_version
-
-if TYPE_CHECKING:
-    from benchmarks.quality.outcomes import Outcome
+from typing import Any
 
 # Figures that tell one fit from another. Of a calibration the sixth decimal differs from machine to
 # machine.
@@ -90,51 +85,11 @@ def are_of_one_fit(a: Mapping[str, Any], b: Mapping[str, Any]) -> bool:
 def stamp(line: Mapping[str, Any]) -> str:
     """Hash of the figures of a line, by which its scores are known as its own."""
     figures = {name: line.get(name) for name in TELLING}
-    return _hash({n: None if x is None else round(x, TELLING_DECIMALS) for n, x in figures.items()})
+    return short_hash(
+        {n: None if x is None else round(x, TELLING_DECIMALS) for n, x in figures.items()}
+    )
 
 
-def name_of(what: str, code: tuple[str, ...], *groups: Sequence[Outcome]) -> str:
-    """Name of figures: what they are, the code that makes them, and the fits they are made from.
-
-    A fit is known by its split and its own figures, so that one whose code was changed without
-    changing its scores is still the same.
-    """
-    fits = [[[o.job.cell, o.line["data"], stamp(o.line)] for o in group] for group in groups]
-    return f"{what} {_hash([code_version(code), fits])}"
-
-
-def from_scores(
-    what: str,
-    code: tuple[str, ...],
-    groups: Sequence[Sequence[Outcome]],
-    make: Callable[[], Any],
-) -> Any:
-    """Make figures where the scores of all these fits are at hand, else look them up.
-
-    Parameters
-    ----------
-    what : str
-        What they are.
-    code : tuple of str
-        Files that make them.
-    groups : sequence of sequences of Outcome
-        The fits, at least one; in a fixed order.
-    make : callable
-        Returns them as JSON can hold them.
-
-    Returns
-    -------
-    object or None
-        None where scores are missing and nothing is kept.
-    """
-    everything = [outcome for group in groups for outcome in group]
-    kept, name = everything[0].ledger.kept, name_of(what, code, *groups)
-    if any(outcome.scored is None for outcome in everything):
-        return kept.get(name)
-    figures = make()
-    kept.keep(name, figures)
-    return figures
-
-
-def _hash(facts: Any) -> str:
+def short_hash(facts: Any) -> str:
+    """First 16 digits of the SHA-256 of what JSON can hold."""
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]

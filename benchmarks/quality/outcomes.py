@@ -5,13 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from benchmarks.quality.bootstrap import Scored
 from benchmarks.quality.jobs import Job
+from benchmarks.quality.kept import short_hash, stamp
 from benchmarks.quality.ledger import Ledger
+
+if TYPE_CHECKING:
+    from benchmarks.quality.outcomes import Outcome
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from benchmarks.quality.jobs import code_version
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,3 +125,46 @@ def common_mean(
         return None
     mean_a, mean_b = (values((one[cell] for cell in cells), name).mean() for one in (a, b))
     return float(mean_a), float(mean_b)
+
+
+def name_of(what: str, code: tuple[str, ...], *groups: Sequence[Outcome]) -> str:
+    """Name of figures: what they are, the code that makes them, and the fits they are made from.
+
+    A fit is known by its split and its own figures, so that one whose code was changed without
+    changing its scores is still the same.
+    """
+    fits = [[[o.job.cell, o.line["data"], stamp(o.line)] for o in group] for group in groups]
+    return f"{what} {short_hash([code_version(code), fits])}"
+
+
+def from_scores(
+    what: str,
+    code: tuple[str, ...],
+    groups: Sequence[Sequence[Outcome]],
+    make: Callable[[], Any],
+) -> Any:
+    """Make figures where the scores of all these fits are at hand, else look them up.
+
+    Parameters
+    ----------
+    what : str
+        What they are.
+    code : tuple of str
+        Files that make them.
+    groups : sequence of sequences of Outcome
+        The fits, at least one; in a fixed order.
+    make : callable
+        Returns them as JSON can hold them.
+
+    Returns
+    -------
+    object or None
+        None where scores are missing and nothing is kept.
+    """
+    everything = [outcome for group in groups for outcome in group]
+    kept, name = everything[0].ledger.kept, name_of(what, code, *groups)
+    if any(outcome.scored is None for outcome in everything):
+        return kept.get(name)
+    figures = make()
+    kept.keep(name, figures)
+    return figures

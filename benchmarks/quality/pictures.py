@@ -9,8 +9,7 @@ import pandas as pd
 from matplotlib.ticker import PercentFormatter
 
 from benchmarks.quality.bootstrap import PooledBootstrap
-from benchmarks.quality.kept import from_scores
-from benchmarks.quality.outcomes import Outcome, Outcomes, values
+from benchmarks.quality.outcomes import Outcome, Outcomes, from_scores, values
 from benchmarks.quality.tables import XGBOOST, difference, spell
 from evaluation import plots
 from evaluation.plots.style import REFERENCE, add_grid, method_colour

@@ -8,8 +8,7 @@ import numpy as np
 
 from benchmarks.quality.bootstrap import Difference, PooledBootstrap
 from benchmarks.quality.expected import calibrations
-from benchmarks.quality.kept import from_scores
-from benchmarks.quality.outcomes import Outcome, Outcomes, values, with_scores
+from benchmarks.quality.outcomes import Outcome, Outcomes, from_scores, values, with_scores
 from evaluation.expected_frauds import ExpectedFrauds
 
 MISSING = "-"

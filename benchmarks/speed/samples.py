@@ -23,7 +23,8 @@ def scaled_rows(n_rows=N_ROWS):
 def project_params(*presets):
     """Checked parameters of params.yaml with presets put in."""
     from pipeline.params.sections import check_params
-    from pipeline.run.running import RunRequest, resolve_params
+    from pipeline.run.request import RunRequest
+    from pipeline.run.running import resolve_params
 
     request = RunRequest(folder=ROOT, presets=presets)
     return check_params(resolve_params(request), "params.yaml")

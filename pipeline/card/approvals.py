@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import InputError, UsageError
+from pipeline.files.atomic import naming_the_file, read_json, write_json
 from pipeline.files.locks import alone_in
 from pipeline.model.card.card import state_sha256
 from pipeline.model.folder import MANIFEST, read_manifest
-from pipeline.stages.artifacts import STAGES, naming_the_file, read_json, write_json
+from pipeline.stages.artifacts import STAGES
 
 logger = logging.getLogger(__name__)
 

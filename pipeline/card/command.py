@@ -7,10 +7,10 @@ from typing import Any
 
 from pipeline.card.approvals import add_approval, approval
 from pipeline.errors import UsageError
+from pipeline.files.atomic import naming_the_file, write_text
 from pipeline.model.card.card import card_of
 from pipeline.model.card.files import FORMATS, render
 from pipeline.model.folder import read_manifest
-from pipeline.stages.artifacts import naming_the_file, write_text
 from pipeline.tracking.names import TrackedModel, packaged_folder, pinned_model
 
 

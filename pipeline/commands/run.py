@@ -54,7 +54,7 @@ def run(
     Example: counterfoil run --preset creditcard -S sgan.epochs=10
     """
     from pipeline.errors import UsageError
-    from pipeline.run.running import RunRequest
+    from pipeline.run.request import RunRequest
     from pipeline.run.running import plan as plan_stages
     from pipeline.run.running import run as run_stages
     from pipeline.run.summary import plan_table, summarize

@@ -106,7 +106,7 @@ def _read(label: str, name: str, folder: Path, to_rescore: bool, to_explain: boo
             raise
     model = None
     if to_rescore or to_explain:
-        from pipeline.score.command import open_model
+        from pipeline.tracking.opening import open_model
 
         model = open_model(str(folder), folder)
     return Candidate(label, name, manifest, evidence, model)

@@ -28,8 +28,8 @@ def checked_data(path: Path, sha256: str) -> pd.DataFrame:
     InputError
         If it is another table.
     """
+    from features.table_digest import sha256_of_table
     from pipeline.files.tables import read_transactions
-    from pipeline.stages.ingest import sha256_of_table
 
     table = read_transactions(path)
     found = sha256_of_table(table)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import InputError, UsageError
-from pipeline.stages.artifacts import naming_the_file, write_json, write_text
+from pipeline.files.atomic import naming_the_file, write_json, write_text
 from pipeline.terminal import native_messages_held_back
 
 logger = logging.getLogger(__name__)

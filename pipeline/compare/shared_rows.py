@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pipeline.compare.columns import checked_data, judged_columns
 from pipeline.errors import InputError
+from pipeline.files.atomic import file_sha256
 from pipeline.model.evidence import Evidence
-from pipeline.stages.artifacts import file_sha256
 
 if TYPE_CHECKING:
     import numpy as np

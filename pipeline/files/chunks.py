@@ -3,57 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from pipeline.errors import InputError
+from pipeline.files.chunk import Chunk, rows_per_chunk
 from pipeline.files.tables import SUFFIXES
 
 if TYPE_CHECKING:
-    import pandas as pd
     import pyarrow as pa
 
     from features.schema import TransactionSchema
 
-ROWS_PER_CHUNK = 100_000
-VALUES_PER_CHUNK = 4_000_000  # 32 MB of numbers; a table of 500 columns gets shorter chunks
-MIN_ROWS_PER_CHUNK = 1_000
 FILE, ROW = "file", "row"
-
-
-@dataclass(frozen=True)
-class Chunk:
-    """Consecutive transactions of one file.
-
-    Attributes
-    ----------
-    path : Path
-        The file.
-    first_row : int
-        Number of its first transaction in that file, from 1.
-    inputs : DataFrame of shape (n_rows, n_inputs)
-        What the model reads.
-    keys : pyarrow.Table of n_rows rows
-        The other columns; those of a CSV file as text, as they are written there.
-    n_bytes : int
-        How much of the file was read up to here.
-    """
-
-    path: Path
-    first_row: int
-    inputs: pd.DataFrame
-    keys: pa.Table
-    n_bytes: int
-
-    @property
-    def place(self) -> str:
-        """The file, for messages; of one that takes several chunks which of its rows these are."""
-        n_columns = len(self.inputs.columns) + self.keys.num_columns
-        if self.first_row == 1 and len(self.inputs) < rows_per_chunk(n_columns):
-            return str(self.path)
-        last = self.first_row + len(self.inputs) - 1
-        return f"{self.path}, rows {self.first_row:,} to {last:,}"
 
 
 class TableFile(Protocol):
@@ -155,12 +117,6 @@ def _check_same_columns(first: TableFile, other: TableFile) -> None:
             f"{other.path} {' and '.join(differences)} compared with {first.path.name}; expected "
             "the same columns in all files of the folder; correct it or move it elsewhere"
         )
-
-
-def rows_per_chunk(n_columns: int) -> int:
-    """Return how many rows of a table are held at once."""
-    fitting = VALUES_PER_CHUNK // max(n_columns, 1)
-    return min(ROWS_PER_CHUNK, max(MIN_ROWS_PER_CHUNK, fitting))
 
 
 def _state(path: Path) -> tuple[int, int]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.files.chunks import Chunk
+from pipeline.files.chunk import Chunk
 from pipeline.files.tables import check_csv_end, csv_errors, exact_numbers, read_csv_header
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.errors import InputError
-from pipeline.stages.artifacts import atomic_path
+from pipeline.files.atomic import atomic_path
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

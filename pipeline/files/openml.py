@@ -20,9 +20,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import InputError
+from pipeline.files.atomic import read_json, write_json
 from pipeline.files.tables import exact_numbers
 from pipeline.params.sections import OpenMLParams
-from pipeline.stages.artifacts import read_json, write_json
 
 if TYPE_CHECKING:
     import pandas as pd

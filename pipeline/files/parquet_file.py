@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.errors import InputError
-from pipeline.files.chunks import Chunk
+from pipeline.files.chunk import Chunk
 from pipeline.files.tables import check_names
 
 if TYPE_CHECKING:

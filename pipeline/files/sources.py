@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.errors import InputError
+from pipeline.files.atomic import file_sha256
 from pipeline.files.tables import SUFFIXES, read_table
 from pipeline.params.sections import DataParams
-from pipeline.stages.artifacts import file_sha256
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -32,7 +32,7 @@ def version() -> str:
 
 def installed(root: Path) -> dict[str, str | None]:
     """Return the versions of Python and the libraries, and the SHA-256 of the lock in `root`."""
-    from pipeline.stages.artifacts import file_sha256
+    from pipeline.files.atomic import file_sha256
 
     lock = root / LOCK
     return {

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from pipeline.errors import InputError
+from pipeline.files.atomic import naming_the_file
 from pipeline.files.given_labels import (
     COLUMNS,
     FILE,
@@ -18,7 +19,6 @@ from pipeline.files.given_labels import (
 )
 from pipeline.files.locks import alone_in
 from pipeline.label.sheet import Sheet, label_in_words
-from pipeline.stages.artifacts import naming_the_file
 
 logger = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.errors import InputError
 from pipeline.model.folder import check_columns
-from pipeline.run.running import ARTIFACTS_FOLDER
+from pipeline.run.request import ARTIFACTS_FOLDER
 from pipeline.stages.artifacts import Artifacts
 
 if TYPE_CHECKING:

@@ -12,9 +12,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from pipeline.errors import InputError, UsageError
+from pipeline.files.atomic import naming_the_file
 from pipeline.files.given_labels import KEY, is_transaction_key
 from pipeline.files.locks import held_by
-from pipeline.stages.artifacts import naming_the_file
 
 OUR_COLUMNS = (KEY, "label", "labelled_by", "labelled_at", "guess", "score")
 LABELS = ("", "0", "1")

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.errors import InputError
+from pipeline.files.atomic import atomic_path, naming_the_file
 from pipeline.files.given_labels import KEY, read_given_labels
 from pipeline.label.pool import Pool, delivered_pool, project_pool
 from pipeline.label.sheet import OUR_COLUMNS, Sheet
-from pipeline.stages.artifacts import atomic_path, naming_the_file
 
 if TYPE_CHECKING:
     import numpy as np
@@ -68,7 +68,7 @@ def suggest(request: SuggestRequest) -> int:
     """
     _check_out(request.out, request.data)
     given = read_given_labels(request.labels)
-    from pipeline.score.command import open_model
+    from pipeline.tracking.opening import open_model
 
     model = open_model(request.model, request.folder)
     if request.data is None:

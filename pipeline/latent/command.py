@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import InputError, UsageError
-from pipeline.stages.artifacts import naming_the_file, write_json, write_text
+from pipeline.files.atomic import naming_the_file, write_json, write_text
 from pipeline.terminal import native_messages_held_back
 
 if TYPE_CHECKING:
@@ -125,8 +125,8 @@ def _check(request: LatentRequest) -> None:
 
 def _read(request: LatentRequest, root: Path) -> tuple[FraudModel, LatentRows]:
     from pipeline.latent.rows import data_beside, read_rows
-    from pipeline.score.command import open_model
     from pipeline.tracking.names import packaged_model
+    from pipeline.tracking.opening import open_model
 
     with packaged_model(request.model, root) as folder:
         data = request.data or data_beside(folder)

@@ -19,21 +19,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import InputError
-from pipeline.files.version import installed
-from pipeline.stages.artifacts import read_json, write_json
+from pipeline.files.atomic import read_json
 
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
-
-    from features.schema import TransactionSchema
-    from pipeline.stages.context import StageContext
-
+SGAN = "sgan"  # the name of the classifier among the figures of itself and its challengers
 FOLDER = "evidence"
 ROWS, EPOCHS, INPUTS, RUN = "rows.parquet", "epochs.csv", "inputs.json", "run.json"
-# Where and how fast a run was made, and how its model is watched, says nothing about the model.
-PARAMS_LEFT_OUT = {"device", "monitor", "retrain", "tracking"}
-N_QUANTILES = 101
 
 
 @dataclass(frozen=True)
@@ -121,47 +114,6 @@ def transactions_per_day(data: Mapping[str, Any], prevalence: float | None) -> f
     return float(n / data["time"]["n_days"])
 
 
-def write_evidence(
-    folder: Path,
-    context: StageContext,
-    predictions: pd.DataFrame,
-    schema: TransactionSchema,
-    metrics: Mapping[str, Any],
-) -> None:
-    """Write the folder `evidence` of a model that is being packaged.
-
-    Parameters
-    ----------
-    folder : Path
-        Does not exist yet.
-    context : StageContext
-        Of the stage `evaluate`.
-    predictions : DataFrame
-        `row_id`, `part`, `label` and `score` of the validation and test rows.
-    schema : TransactionSchema
-        Names the inputs, the time and the amount.
-    metrics : mapping
-        Content of metrics.json.
-    """
-    folder.mkdir(parents=True)
-    artifacts = context.artifacts
-    _rows(context, predictions, schema).to_parquet(folder / ROWS, index=False)
-    _epochs(artifacts.folder("sgan")).to_csv(folder / EPOCHS, index=False)
-    write_json(_inputs(context, schema), folder / INPUTS)
-    fidelity = artifacts.folder("augment") / "fidelity.json"
-    params = context.params.model_dump(mode="json")
-    run = {
-        "data": artifacts.data_summary(),
-        "split": read_json(artifacts.folder("split") / "split.json"),
-        "params": {name: params[name] for name in params if name not in PARAMS_LEFT_OUT},
-        "metrics": dict(metrics),
-        "fidelity": read_json(fidelity) if fidelity.exists() else None,
-        "chosen": read_json(artifacts.folder("sgan") / "chosen.json"),
-        "versions": installed(context.root),
-    }
-    write_json(run, folder / RUN)
-
-
 def read_evidence(model: Path) -> Evidence:
     """Read the evidence of a packaged model.
 
@@ -215,45 +167,3 @@ def _check_rows(rows: pd.DataFrame) -> None:
         raise ValueError(f"{ROWS}: {texts[0]} holds no numbers")
     if not (rows["score"].between(0, 1).all() and rows["label"].isin([0, 1]).all()):
         raise ValueError(f"{ROWS}: expected scores from 0 to 1 and labels 0 and 1")
-
-
-def _rows(
-    context: StageContext, predictions: pd.DataFrame, schema: TransactionSchema
-) -> pd.DataFrame:
-    rows = predictions[["row_id", "part", "label", "score"]].reset_index(drop=True)
-    sources = {"time": schema.time, "amount": schema.amount}
-    named = {name: column for name, column in sources.items() if column}
-    if not named:
-        return rows
-    table = context.artifacts.transactions(list(named.values()))
-    found = table.iloc[rows["row_id"].to_numpy()].reset_index(drop=True)
-    return rows.assign(**{name: found[column] for name, column in named.items()})
-
-
-def _epochs(sgan: Path) -> pd.DataFrame:
-    import pandas as pd
-
-    ensemble = pd.read_csv(sgan / "ensemble.csv")
-    members = pd.read_csv(sgan / "f1_by_epoch.csv")
-    return ensemble.merge(members[["epoch", "mean", "low", "high"]], on="epoch", how="left")
-
-
-def _inputs(context: StageContext, schema: TransactionSchema) -> dict[str, Any]:
-    from features.splitting import TRAINING
-
-    is_training = (context.artifacts.split()["part"] == TRAINING).to_numpy()
-    described = {}
-    for name in schema.inputs:
-        column = context.artifacts.transactions([name]).loc[is_training, name]
-        described[name] = (
-            {"counts": {str(key): int(n) for key, n in column.value_counts().sort_index().items()}}
-            if name in schema.categorical
-            else {"quantiles": _quantiles(column.to_numpy())}
-        )
-    return described
-
-
-def _quantiles(values: np.ndarray) -> list[float]:
-    import numpy as np
-
-    return [float(q) for q in np.quantile(values, np.linspace(0, 1, N_QUANTILES))]

@@ -21,9 +21,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import InputError
+from pipeline.files.atomic import file_sha256, read_json, write_json
 from pipeline.files.version import version
 from pipeline.model.archives import check_keras_archive, check_names, check_scaler_archive
-from pipeline.stages.artifacts import file_sha256, read_json, write_json
 
 if TYPE_CHECKING:
     import numpy as np

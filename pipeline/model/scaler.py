@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import InputError
-from pipeline.stages.artifacts import atomic_path
+from pipeline.files.atomic import atomic_path
 
 # Types of ours that a scaler file may hold; everything else must be known to skops.
 TRUSTED = ("features.scaling.TransactionScaler",)

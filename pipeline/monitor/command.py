@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import InputError
-from pipeline.stages.artifacts import write_json, write_text
+from pipeline.files.atomic import write_json, write_text
 from pipeline.terminal import native_messages_held_back
 
 if TYPE_CHECKING:
@@ -60,9 +60,9 @@ def monitor(request: MonitorRequest, root: Path) -> dict[str, Any]:
             raise InputError(f"the folder {out.parent} does not exist; make it first")
     from pipeline.model.evidence import read_evidence
     from pipeline.monitor.content import compute
-    from pipeline.score.command import open_model
     from pipeline.score.delivery import read_delivery, read_reference
     from pipeline.tracking.names import packaged_model
+    from pipeline.tracking.opening import open_model
 
     name = _full_name(request.model)
     with native_messages_held_back():

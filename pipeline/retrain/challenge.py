@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import CounterfoilError
+from pipeline.files.atomic import read_json
 from pipeline.files.given_labels import GivenLabel, write_given_labels
 from pipeline.model.evidence import read_evidence
 from pipeline.model.folder import read_manifest
@@ -22,7 +23,7 @@ from pipeline.retrain.given_labels import keys_of, labels_sha256
 from pipeline.retrain.state import State
 from pipeline.retrain.window import Window, with_codes
 from pipeline.run.session import Session
-from pipeline.stages.artifacts import STAGES, Artifacts, read_json
+from pipeline.stages.artifacts import STAGES, Artifacts
 from pipeline.tracking.names import packaged_model
 
 if TYPE_CHECKING:
@@ -208,7 +209,7 @@ def _scores(
     """Return the scores of a model for rows of the challenger, and its threshold."""
     import numpy as np
 
-    from pipeline.score.command import open_model
+    from pipeline.tracking.opening import open_model
 
     model = open_model(str(folder), folder)
     if rows.empty:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import InputError, UsageError
-from pipeline.stages.artifacts import atomic_path, file_sha256, read_json
+from pipeline.files.atomic import atomic_path, file_sha256, read_json
 from pipeline.tracking.facts import user_name
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import InputError
-from pipeline.stages.artifacts import write_text
+from pipeline.files.atomic import write_text
 
 GENESIS = "0" * 64
 SEALS = ("index", "previous_sha256", "sha256")

@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.errors import InputError
+from pipeline.files.atomic import file_sha256
 from pipeline.files.tables import SUFFIXES, read_table
 from pipeline.params.sections import DataParams, RetrainParams
 from pipeline.retrain.deliveries import all_deliveries, is_known, joined, keep
 from pipeline.retrain.delivery_checks import RefusedError, checked, text_columns
 from pipeline.retrain.state import State
-from pipeline.stages.artifacts import file_sha256
 
 if TYPE_CHECKING:
     import pandas as pd

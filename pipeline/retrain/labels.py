@@ -74,7 +74,7 @@ class LabelCheck:
 
     @cached_property
     def _loaded(self) -> tuple[FraudModel, float, float | None]:
-        from pipeline.score.command import open_model
+        from pipeline.tracking.opening import open_model
 
         with packaged_model(str(self._champion), self._home) as folder:
             trained_on = read_manifest(folder)["trained_on"]

@@ -24,7 +24,8 @@ from pipeline.retrain.labels import LabelCheck
 from pipeline.retrain.promotion import promote, recover, verified_history
 from pipeline.retrain.state import State
 from pipeline.retrain.window import Window, labelled_window
-from pipeline.run.running import RunRequest, resolve_params
+from pipeline.run.request import RunRequest
+from pipeline.run.running import resolve_params
 from pipeline.tracking.registry import CHALLENGER, Registry
 from pipeline.tracking.server import (
     connect,
@@ -52,7 +53,7 @@ class RetrainRequest:
     folder : Path
         Where params.yaml lies, and mlflow.db unless MLFLOW_TRACKING_URI is set.
     presets, assignments : tuple of str
-        As of `pipeline.run.running.RunRequest`.
+        As of `pipeline.run.request.RunRequest`.
     """
 
     data: Path

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import CounterfoilError
+from pipeline.files.atomic import read_json, write_json, write_text
 from pipeline.files.locks import held_alone
-from pipeline.stages.artifacts import read_json, write_json, write_text
 
 
 class BusyError(CounterfoilError):

@@ -25,7 +25,7 @@ from dvc.scm import SCMError
 from dvc.stage.cache import StageCache
 
 from pipeline.errors import CounterfoilError, UsageError
-from pipeline.run.running import PARAMS_FILE, RunRequest
+from pipeline.run.request import PARAMS_FILE, RunRequest
 from pipeline.run.session import Session
 from pipeline.run.staleness import reasons
 

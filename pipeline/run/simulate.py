@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from pipeline.errors import UsageError
-from pipeline.stages.artifacts import atomic_path
+from pipeline.files.atomic import atomic_path
 
 SUFFIXES = (".csv", ".parquet")
 SECONDS_PER_DAY = 86_400.0

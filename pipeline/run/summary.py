@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
-from pipeline.stages.artifacts import Artifacts, read_json
+from pipeline.files.atomic import read_json
+from pipeline.stages.artifacts import Artifacts
 
 WIDTH = 80
 ABSENT = "-"

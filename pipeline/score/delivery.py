@@ -129,7 +129,7 @@ def _labels(table: pd.DataFrame, name: str, path: Path) -> np.ndarray | None:
 
 def is_own(table: pd.DataFrame, model: FraudModel) -> bool:
     """Whether a table is the data that a model was made from."""
-    from pipeline.stages.ingest import sha256_of_table
+    from features.table_digest import sha256_of_table
 
     if set(table.columns) != set(model.schema.columns):
         return False

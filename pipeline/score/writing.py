@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from pipeline.errors import CounterfoilError, InputError
-from pipeline.files.chunks import Chunk, TableFile
-from pipeline.stages.artifacts import atomic_path
+from pipeline.files.atomic import atomic_path
+from pipeline.files.chunk import Chunk
+from pipeline.files.chunks import TableFile
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -17,8 +17,9 @@ from models.encoders.training import TrainingDivergedError, TrainingSettings, re
 from models.encoders.vae import TabularVAE
 from models.saving import load_model
 from pipeline.errors import CounterfoilError, InputError
+from pipeline.files.atomic import write_json
 from pipeline.files.given_labels import read_given_labels
-from pipeline.stages.artifacts import write_json
+from pipeline.stages.artifacts import REAL, UNLABELLED
 from pipeline.stages.context import StageContext, StageResult
 from pipeline.stages.figures import save_figure
 from pipeline.stages.training_labels import with_given_labels
@@ -27,9 +28,6 @@ if TYPE_CHECKING:
     from imblearn.base import BaseSampler
 
 logger = logging.getLogger(__name__)
-
-UNLABELLED = -1
-REAL = "real"
 
 
 def augment(context: StageContext) -> StageResult:

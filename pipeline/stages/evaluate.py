@@ -7,21 +7,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from features.baseline import typical_row
-from features.schema import TransactionSchema
-from features.splitting import TEST, TRAINING, VALIDATION
+from features.splitting import TEST, VALIDATION
 from models.challengers import CHALLENGERS, make_challenger
 from models.classifier import SGANClassifier
-from pipeline.model import folder as model_folder
-from pipeline.model.card.files import store_card, write_card
-from pipeline.model.evidence import FOLDER as EVIDENCE
-from pipeline.model.evidence import write_evidence
-from pipeline.model.scaler import load_scaler
-from pipeline.stages.artifacts import write_json
-from pipeline.stages.augment import REAL, UNLABELLED
+from pipeline.files.atomic import write_json
+from pipeline.model.evidence import SGAN
+from pipeline.stages.artifacts import REAL, UNLABELLED
 from pipeline.stages.context import StageContext, StageResult
 from pipeline.stages.judged_figures import metrics_of
-from pipeline.stages.judging import SGAN, Judged, Part, judge, read_part
+from pipeline.stages.judging import Judged, Part, judge, read_part
+from pipeline.stages.packaging import package_model
 from pipeline.stages.result_pictures import draw_results
 
 if TYPE_CHECKING:
@@ -51,7 +46,7 @@ def evaluate(context: StageContext) -> StageResult:
     predictions = _predictions(members, judged[SGAN], {VALIDATION: validation, TEST: test})
     predictions.to_parquet(context.output / "predictions.parquet", index=False)
     draw_results(context, judged, test)
-    _package(context, classifier, judged[SGAN], metrics, predictions)
+    package_model(context, classifier, judged[SGAN], metrics, predictions)
     figures = metrics[SGAN]
     return StageResult(
         n_rows=len(test.label),
@@ -111,62 +106,3 @@ def _predictions(
             table[f"member_{member}"] = member_score
         tables.append(table)
     return pd.concat(tables, ignore_index=True)
-
-
-def _package(
-    context: StageContext,
-    classifier: SGANClassifier,
-    sgan: Judged,
-    metrics: dict[str, Any],
-    predictions: pd.DataFrame,
-) -> None:
-    params = context.params.evaluate
-    data = context.artifacts.data_summary()
-    schema = TransactionSchema.from_dict(data["schema"])
-    model_folder.save(
-        context.output / "model",
-        scaler_file=context.artifacts.folder("scale") / "scaler.skops",
-        classifier=classifier,
-        schema=schema,
-        calibration=sgan.calibration,
-        threshold=sgan.threshold,
-        threshold_rule=sgan.rule.name,
-        threshold_values=sgan.rule.values,
-        trained_on={
-            "data_sha256": data["sha256"],
-            "n_rows": data["n_rows"],
-            "n_frauds": data["n_frauds"],
-            "prevalence": params.prevalence,
-            "average_precision": metrics[SGAN]["average_precision"],
-            "f1": metrics[SGAN]["f1"],
-        },
-        write_more=lambda folder: write_evidence(
-            folder / EVIDENCE, context, predictions, schema, metrics
-        ),
-        baseline=_baseline(context, classifier, schema),
-    )
-    write_card(store_card(context.output / "model"), context.output)
-
-
-def _baseline(
-    context: StageContext, classifier: SGANClassifier, schema: TransactionSchema
-) -> dict[str, Any]:
-    """Return a made-up typical genuine transaction. **Fitted on:** labelled training rows."""
-    inputs = list(schema.inputs)
-    table = context.artifacts.transactions([*inputs, schema.label])
-    split = context.artifacts.split()
-    is_genuine = (split["part"] == TRAINING) & split["is_labelled"] & (table[schema.label] == 0)
-    scaler = load_scaler(context.artifacts.folder("scale") / "scaler.skops")
-
-    def log_odds(rows: pd.DataFrame) -> np.ndarray:
-        scaled = np.asarray(scaler.transform(rows), dtype=np.float32)
-        found: np.ndarray = classifier.decision_function(scaled)
-        return found
-
-    row = typical_row(
-        table.loc[is_genuine, inputs],
-        log_odds,
-        categorical=schema.categorical,
-        rng=np.random.default_rng(context.params.evaluate.seed),
-    )
-    return {str(name): value for name, value in row.to_dict("records")[0].items()}

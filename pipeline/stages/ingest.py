@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -20,9 +18,10 @@ from features.row_checks import (
     reasons_by_row,
 )
 from features.schema import SchemaError, TransactionSchema, resolve_schema
+from features.table_digest import sha256_of_table
 from pipeline.errors import InputError
+from pipeline.files.atomic import write_json
 from pipeline.files.sources import Source, read_transactions
-from pipeline.stages.artifacts import write_json
 from pipeline.stages.context import StageContext, StageResult
 
 if TYPE_CHECKING:
@@ -164,26 +163,6 @@ def _summarise(
         "time": time,
         "files": [asdict(file) for file in source.files],
     }
-
-
-def sha256_of_table(table: pd.DataFrame) -> str:
-    """Return a SHA-256 of names and values, the same whatever file format they came from.
-
-    Examples
-    --------
-    >>> import pandas as pd
-    >>> whole, real = pd.DataFrame({"V1": [1]}), pd.DataFrame({"V1": [1.0]})
-    >>> sha256_of_table(whole) == sha256_of_table(real)
-    True
-    """
-    digest = hashlib.sha256(json.dumps(list(table.columns)).encode())
-    for name in table.columns:
-        column = table[name]
-        if column.dtype.kind in "fiub":
-            digest.update(column.to_numpy().astype("<f8").tobytes())
-        else:
-            digest.update(json.dumps(column.tolist()).encode())
-    return digest.hexdigest()
 
 
 def _quarantine(source: Source, reasons: dict[int, str]) -> pd.DataFrame:

@@ -10,7 +10,7 @@ import pandas as pd
 from evaluation.calibration import fit_logistic_calibration
 from evaluation.decisions import f1_at
 from evaluation.expected_frauds import expected_frauds
-from evaluation.metrics import summarise
+from evaluation.metrics import ALERT_BUDGET, FALSE_POSITIVE_RATE, summarise
 from evaluation.ranking import average_precision, best_f1
 from evaluation.uncertainty import (
     bootstrap_intervals,
@@ -19,16 +19,14 @@ from evaluation.uncertainty import (
     threshold_statistics,
 )
 from features.splitting import TEST, VALIDATION
-from pipeline.stages.artifacts import read_json
-from pipeline.stages.judging import SGAN
+from pipeline.files.atomic import read_json
+from pipeline.model.evidence import SGAN
 
 if TYPE_CHECKING:
     from models.classifier import SGANClassifier
     from pipeline.stages.context import StageContext
     from pipeline.stages.judging import Judged, Part
 
-ALERT_BUDGET = 100
-FALSE_POSITIVE_RATE = 0.001
 HIGHEST = 1000  # transactions of the weighted population
 HEADLINE = ("average_precision", "f1", "precision", "recall")
 

@@ -12,7 +12,7 @@ from evaluation.calibration import LogisticCalibration, fit_logistic_calibration
 from evaluation.metrics import prevalence_weights
 from features.schema import TransactionSchema
 from pipeline.errors import InputError
-from pipeline.model.evidence import transactions_per_day
+from pipeline.model.evidence import SGAN, transactions_per_day
 from pipeline.model.threshold_rule import ThresholdRule
 
 if TYPE_CHECKING:
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from pipeline.stages.context import StageContext
 
 logger = logging.getLogger(__name__)
-
-SGAN = "sgan"
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ import numpy as np
 from evaluation import plots
 from evaluation.metrics import summarise
 from evaluation.ranking import precision_recall_points
+from pipeline.model.evidence import SGAN
 from pipeline.stages.figures import save_figure
-from pipeline.stages.judging import SGAN
 
 if TYPE_CHECKING:
     from pipeline.stages.context import StageContext

@@ -11,8 +11,8 @@ from features.scaling import TransactionScaler
 from features.schema import TransactionSchema
 from features.splitting import TRAINING
 from pipeline.errors import InputError, ParamsError
+from pipeline.files.atomic import write_json
 from pipeline.model.scaler import save_scaler
-from pipeline.stages.artifacts import write_json
 from pipeline.stages.context import StageContext, StageResult
 
 if TYPE_CHECKING:

@@ -16,8 +16,8 @@ from models.classifier import SGANClassifier
 from models.encoders.training import TrainingDivergedError
 from models.saving import load_model
 from pipeline.errors import CounterfoilError
-from pipeline.stages.artifacts import write_json
-from pipeline.stages.augment import REAL
+from pipeline.files.atomic import write_json
+from pipeline.stages.artifacts import REAL
 from pipeline.stages.context import NoTracker, StageContext, StageResult, StageTracker
 from pipeline.stages.figures import save_figure
 

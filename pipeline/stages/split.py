@@ -18,7 +18,7 @@ from features.splitting import (
     split_stratified,
 )
 from pipeline.errors import InputError, ParamsError
-from pipeline.stages.artifacts import write_json
+from pipeline.files.atomic import write_json
 from pipeline.stages.context import StageContext, StageResult
 
 if TYPE_CHECKING:

@@ -14,13 +14,13 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from pipeline.errors import InputError
+from pipeline.files.atomic import read_json, write_json
 from pipeline.files.locks import alone_in
 from pipeline.model.card.files import CARD_FOLDER, store_card
 from pipeline.model.evidence import FOLDER, Evidence, read_evidence
 from pipeline.model.folder import MANIFEST, read_manifest
 from pipeline.model.threshold_history import changed, is_new, present_rule
 from pipeline.model.threshold_rule import ThresholdRule
-from pipeline.stages.artifacts import read_json, write_json
 from pipeline.threshold.figures import Figures, figures_of
 from pipeline.tracking.facts import user_name
 from pipeline.tracking.names import TrackedModel, pinned_model

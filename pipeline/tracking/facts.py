@@ -10,9 +10,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from pipeline.files.atomic import file_sha256
 from pipeline.files.version import version
 from pipeline.params.sections import Params
-from pipeline.stages.artifacts import Artifacts, file_sha256
+from pipeline.stages.artifacts import Artifacts
 
 GIT_TIMEOUT_SECONDS = 10
 MODEL_FOLDER = "model"  # of `evaluate`: the packaged model, see pipeline/model/folder.py

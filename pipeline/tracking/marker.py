@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from pipeline.stages.artifacts import read_json, write_json
+from pipeline.files.atomic import read_json, write_json
 
 
 @dataclass

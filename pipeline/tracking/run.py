@@ -22,7 +22,7 @@ from pipeline.errors import CounterfoilError
 from pipeline.params.sections import Params
 from pipeline.stages.artifacts import Artifacts
 from pipeline.stages.context import StageResult
-from pipeline.tracking.buffer import MetricBuffer, mlflow_key
+from pipeline.tracking.buffer import MetricBuffer, RunTracker, mlflow_key
 from pipeline.tracking.facts import (
     MODEL_FOLDER,
     data_sha256,
@@ -40,7 +40,6 @@ from pipeline.tracking.server import (
     shown_uri,
     tracking_uri,
 )
-from pipeline.tracking_stage import RunTracker
 
 if TYPE_CHECKING:
     from mlflow.system_metrics.system_metrics_monitor import SystemMetricsMonitor

@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from pipeline.files.atomic import file_sha256, read_json, write_json
 from pipeline.params.sections import load_params
-from pipeline.stages.artifacts import Artifacts, file_sha256, read_json, write_json
+from pipeline.stages.artifacts import Artifacts
 from pipeline.stages.context import StageContext
 
 REPOSITORY = Path(__file__).parents[2]

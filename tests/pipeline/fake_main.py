@@ -11,8 +11,8 @@ import time
 
 import pipeline.run.session
 from pipeline.errors import InputError
-from pipeline.run.running import UPSTREAM
-from pipeline.stages.artifacts import write_json
+from pipeline.files.atomic import write_json
+from pipeline.run.request import UPSTREAM
 from pipeline.stages.context import StageResult
 
 

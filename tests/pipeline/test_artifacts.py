@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.stages.artifacts import STAGES, Artifacts, atomic_path, read_json, write_json
+from pipeline.files.atomic import atomic_path, read_json, write_json
+from pipeline.stages.artifacts import STAGES, Artifacts
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 

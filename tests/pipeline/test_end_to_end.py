@@ -16,7 +16,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.stages.artifacts import STAGES, file_sha256
+from pipeline.files.atomic import file_sha256
+from pipeline.stages.artifacts import STAGES
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PROCESS_LOG = Path(__file__).parent / "process_log"

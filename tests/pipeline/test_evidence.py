@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 
 from pipeline.errors import InputError
+from pipeline.files.atomic import read_json
 from pipeline.model.evidence import FOLDER, read_evidence
-from pipeline.stages.artifacts import read_json
 
 
 @pytest.fixture(scope="module")

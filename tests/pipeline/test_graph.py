@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from pipeline.run.running import UPSTREAM
+from pipeline.run.request import UPSTREAM
 from pipeline.stages.artifacts import STAGES
 
 REPOSITORY = Path(__file__).resolve().parents[2]

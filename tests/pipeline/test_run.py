@@ -12,7 +12,8 @@ import pytest
 import yaml
 
 from pipeline.errors import CounterfoilError, InputError, ParamsError, UsageError
-from pipeline.run.running import RunRequest, needed, only_run, plan
+from pipeline.run.request import RunRequest, needed
+from pipeline.run.running import only_run, plan
 from pipeline.stages.artifacts import STAGES
 
 

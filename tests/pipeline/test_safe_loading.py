@@ -19,10 +19,10 @@ import pyarrow.parquet
 import pytest
 
 from pipeline.errors import InputError
+from pipeline.files.atomic import file_sha256, read_json, write_json
 from pipeline.model import archives as safe_archives
 from pipeline.model import folder as model_folder
 from pipeline.model.evidence import read_evidence
-from pipeline.stages.artifacts import file_sha256, read_json, write_json
 
 KERAS, SCALER = "classifier/sgan.keras", "scaler.skops"
 

@@ -9,7 +9,8 @@ from mlflow.exceptions import MlflowException
 
 import pipeline.run.session
 from pipeline.errors import CounterfoilError
-from pipeline.run.running import RunRequest, plan, run_one_stage
+from pipeline.run.request import RunRequest
+from pipeline.run.running import plan, run_one_stage
 from pipeline.stages.artifacts import STAGES
 from pipeline.tracking.server import connect, tracking_uri
 

@@ -1,7 +1,8 @@
 """The closing summary: what it says, and that it fits a terminal."""
 
+from pipeline.files.atomic import write_json
 from pipeline.run.summary import summarize
-from pipeline.stages.artifacts import Artifacts, write_json
+from pipeline.stages.artifacts import Artifacts
 
 FIGURES = {
     "average_precision": {"value": 0.8421, "low": 0.8012, "high": 0.8803},

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 from pipeline.errors import CounterfoilError
+from pipeline.files.atomic import write_json
 from pipeline.params.sections import load_params
-from pipeline.stages.artifacts import Artifacts, write_json
+from pipeline.stages.artifacts import Artifacts
 from pipeline.stages.context import StageResult
 from pipeline.tracking import run as tracking
 from pipeline.tracking import server as tracking_server

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import CounterfoilError
+from pipeline.files.atomic import read_json
 from pipeline.model.folder import load
 from pipeline.model.threshold_history import history
 from pipeline.model.threshold_rule import ThresholdRule
-from pipeline.stages.artifacts import read_json
 from pipeline.threshold.change import ThresholdRequest, change_threshold
 from pipeline.tracking.model import log_model
 from pipeline.tracking.names import packaged_model

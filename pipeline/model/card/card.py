@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import InputError
+from pipeline.files.atomic import read_json
 from pipeline.model.card import words
 from pipeline.model.card.figures import (
     WITHOUT_AUGMENTATION,
@@ -24,10 +25,8 @@ from pipeline.model.card.figures import (
     member_spread,
 )
 from pipeline.model.evidence import FOLDER as EVIDENCE
-from pipeline.model.evidence import ROWS, RUN
+from pipeline.model.evidence import ROWS, RUN, SGAN
 from pipeline.model.folder import read_manifest
-from pipeline.stages.artifacts import read_json
-from pipeline.stages.judging import SGAN
 
 CARD_VERSION = 1
 CARD_FOLDER = "card"

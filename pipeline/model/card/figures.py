@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from pipeline.stages.judged_figures import ALERT_BUDGET, FALSE_POSITIVE_RATE
+from evaluation.metrics import ALERT_BUDGET, FALSE_POSITIVE_RATE
 
 if TYPE_CHECKING:
     import pandas as pd

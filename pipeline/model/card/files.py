@@ -9,10 +9,10 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipeline.files.atomic import file_sha256, read_json, write_json, write_text
 from pipeline.model.card.card import CARD_FOLDER, card_of
 from pipeline.model.card.pages import headline, lead, sections
 from pipeline.model.folder import MANIFEST
-from pipeline.stages.artifacts import file_sha256, read_json, write_json, write_text
 
 if TYPE_CHECKING:
     from jinja2 import Environment

@@ -12,10 +12,10 @@ from click.testing import CliRunner
 from pipeline.__main__ import cli
 from pipeline.card.approvals import add_approval
 from pipeline.errors import InputError, UsageError
+from pipeline.files.atomic import read_json, write_json
 from pipeline.model import folder as model_folder
 from pipeline.model.card.card import card_of, state_sha256
 from pipeline.model.card.files import render
-from pipeline.stages.artifacts import read_json, write_json
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from click.testing import CliRunner
 from pipeline.__main__ import cli
 from pipeline.card.command import card as card_command
 from pipeline.errors import InputError, UsageError
+from pipeline.files.atomic import file_sha256, read_json, write_json
 from pipeline.model import folder as model_folder
 from pipeline.model.card import figures as model_card_figures
 from pipeline.model.card import files as model_card_files
@@ -28,7 +29,6 @@ from pipeline.model.card.words import threshold_reason
 from pipeline.model.evidence import FOLDER as EVIDENCE
 from pipeline.model.evidence import ROWS, RUN
 from pipeline.pages import numbers as model_card_numbers
-from pipeline.stages.artifacts import file_sha256, read_json, write_json
 
 REPOSITORY = Path(__file__).parents[3]
 HOSTILE = "<script>alert(1)</script>|[x](javascript:y) `a` \u202e*b*\n# c"

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from pipeline.compare.command import CompareRequest, compare
-from pipeline.stages.artifacts import file_sha256, read_json, write_json
+from pipeline.files.atomic import file_sha256, read_json, write_json
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ import pytest
 from pipeline.compare.answer import answer
 from pipeline.compare.text import as_text
 from pipeline.errors import InputError, UsageError
-from pipeline.stages.artifacts import file_sha256, read_json, write_json
+from pipeline.files.atomic import file_sha256, read_json, write_json
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,8 @@
 
 from pipeline.label.importing import import_labels
 from pipeline.label.sheet import Sheet
-from pipeline.run.running import RunRequest, plan
+from pipeline.run.request import RunRequest
+from pipeline.run.running import plan
 
 
 def test_new_labels_make_augment_stale_and_the_same_again_nothing(project, run_here, path):

@@ -14,10 +14,10 @@ from models.active_learning import STRATEGIES, boundary_distance
 from pipeline.__main__ import cli
 from pipeline.commands import label as labelling
 from pipeline.errors import InputError
+from pipeline.files.atomic import read_json
 from pipeline.label.importing import import_labels
 from pipeline.label.sheet import Sheet
 from pipeline.label.suggest import SuggestRequest, suggest
-from pipeline.stages.artifacts import read_json
 
 pytestmark = pytest.mark.slow
 

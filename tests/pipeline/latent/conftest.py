@@ -11,9 +11,9 @@ N_ROWS = 400
 @pytest.fixture(scope="session")
 def drawn(packaged, tmp_path_factory):
     """Page, content and rows of one run of the command on rows of the simulated world."""
+    from pipeline.files.atomic import read_json
     from pipeline.latent.command import LatentRequest, latent
     from pipeline.model import folder as model_folder
-    from pipeline.stages.artifacts import read_json
 
     folder = tmp_path_factory.mktemp("latent")
     table = packaged.transactions.iloc[:N_ROWS].reset_index(drop=True)

@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from pipeline.files.atomic import file_sha256, read_json, write_json
 from pipeline.params.sections import load_params
-from pipeline.stages.artifacts import file_sha256, read_json, write_json
 
 N_TEST = 6_000
 
@@ -17,8 +17,8 @@ N_TEST = 6_000
 def watched(packaged, tmp_path_factory):
     """The model's folder, its old rows, and a function that makes deliveries."""
     from features.simulation import simulate_transactions
+    from features.table_digest import sha256_of_table
     from pipeline.model import folder as model_folder
-    from pipeline.stages.ingest import sha256_of_table
 
     def delivery(n_rows=6_000, *, fraud_rate=0.02, drift=0.0, seed=1):
         return simulate_transactions(n_rows, fraud_rate=fraud_rate, drift=drift, seed=seed)

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.stages.artifacts import read_json
+from pipeline.files.atomic import read_json
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 

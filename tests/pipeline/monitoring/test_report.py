@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.files.atomic import read_json
 from pipeline.monitor.page import page
 from pipeline.monitor.text import as_text, label_lines
-from pipeline.stages.artifacts import read_json
 
 _spec = importlib.util.spec_from_file_location(
     "browsing", Path(__file__).parents[1] / "comparing" / "browsing.py"

@@ -5,11 +5,11 @@ import pandas as pd
 import pytest
 
 from pipeline.errors import InputError, UsageError
+from pipeline.files.atomic import read_json
 from pipeline.retrain import intake
 from pipeline.retrain.challenge import challenge_key
 from pipeline.retrain.deliveries import all_deliveries, withdraw
 from pipeline.retrain.intake import remember, take_in
-from pipeline.stages.artifacts import read_json
 
 
 def test_the_same_content_is_taken_in_once(deliver, place, state, week):

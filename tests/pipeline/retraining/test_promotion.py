@@ -5,6 +5,7 @@ import json
 import pytest
 
 from pipeline.errors import InputError, UsageError
+from pipeline.files.atomic import write_text
 from pipeline.retrain.history import GENESIS, read_history
 from pipeline.retrain.promotion import (
     former_champion,
@@ -13,7 +14,6 @@ from pipeline.retrain.promotion import (
     roll_back,
     verified_history,
 )
-from pipeline.stages.artifacts import write_text
 
 
 def versions(state):

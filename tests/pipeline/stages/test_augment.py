@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from pipeline.errors import InputError
-from pipeline.stages.artifacts import read_json
+from pipeline.files.atomic import read_json
 
 pytestmark = pytest.mark.slow
 

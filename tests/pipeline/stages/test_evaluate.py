@@ -11,9 +11,9 @@ from sklearn.metrics import (
 
 from evaluation.metrics import prevalence_weights
 from pipeline.errors import InputError
+from pipeline.files.atomic import read_json
 from pipeline.model import folder as model_folder
 from pipeline.model.reasons import model_baseline
-from pipeline.stages.artifacts import read_json
 
 pytestmark = pytest.mark.slow
 

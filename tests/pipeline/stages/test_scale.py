@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 
 from pipeline.errors import InputError, ParamsError
+from pipeline.files.atomic import read_json
 from pipeline.model.scaler import load_scaler, save_scaler
-from pipeline.stages.artifacts import read_json
 
 
 @pytest.fixture

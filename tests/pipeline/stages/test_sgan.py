@@ -9,7 +9,7 @@ from sklearn.metrics import average_precision_score
 from evaluation.metrics import prevalence_weights
 from models.classifier import SGANClassifier
 from models.saving import load_model
-from pipeline.stages.artifacts import read_json
+from pipeline.files.atomic import read_json
 from pipeline.stages.context import StageContext
 from pipeline.stages.sgan import sgan
 

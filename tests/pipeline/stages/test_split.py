@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.stages.artifacts import read_json
+from pipeline.files.atomic import read_json
 
 
 @pytest.fixture

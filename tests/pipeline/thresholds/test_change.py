@@ -9,10 +9,10 @@ import pytest
 from evaluation.metrics import prevalence_weights
 from evaluation.thresholds import cheapest_threshold, choose_threshold
 from pipeline.errors import InputError, UsageError
+from pipeline.files.atomic import read_json, write_json
 from pipeline.model.folder import read_manifest
 from pipeline.model.threshold_history import history
 from pipeline.model.threshold_rule import ThresholdRule, rule_of_options
-from pipeline.stages.artifacts import read_json, write_json
 from pipeline.threshold.change import ThresholdRequest, change_threshold
 from pipeline.threshold.text import describe
 
