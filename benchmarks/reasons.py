@@ -16,7 +16,7 @@ import tensorflow as tf
 from scipy.stats import wilcoxon
 
 from features.baseline import typical_row
-from models.sgan.attributions import integrated_gradients
+from models.attributions import integrated_gradients
 from pipeline.model import folder as model_folder
 from pipeline.model.reasons import N_REASONS, contributions, explain, model_baseline
 

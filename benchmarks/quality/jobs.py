@@ -10,6 +10,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from pipeline.files.source_code import all_imported_files
+
 ROOT = Path(__file__).resolve().parents[2]
 SMALL_MARK = "-small"
 # The code that a job's result depends on, by the family of its variant: these files and all
@@ -158,13 +160,11 @@ def figures_version() -> str:
 @cache
 def fitting_version(names: tuple[str, ...], root: Path = ROOT) -> str:
     """Hash of Python files and of what they import, at any distance, from `FITTING_PACKAGES`."""
-    found = set(names)
-    waiting = list(names)
-    while waiting:
-        new = _imported_files(root, waiting.pop()) - found
-        found |= new
-        waiting += new
-    return code_version(tuple(sorted(found)), root)
+    starts = [Path(name) for name in names]
+    found = all_imported_files(starts, root, FITTING_PACKAGES)
+    return code_version(
+        tuple(path.as_posix() for path in found if path.name != "__init__.py"), root
+    )
 
 
 @cache
@@ -177,23 +177,6 @@ def code_version(names: tuple[str, ...], root: Path = ROOT) -> str:
             digest.update(file.relative_to(root).as_posix().encode())
             digest.update(_bare_code(file.read_text(encoding="utf-8")).encode())
     return digest.hexdigest()[:16]
-
-
-def _imported_files(root: Path, name: str) -> set[str]:
-    """Modules of `FITTING_PACKAGES` that a file imports, wherever in it, as file names."""
-    modules = []
-    for node in ast.walk(ast.parse((root / name).read_text(encoding="utf-8"))):
-        if isinstance(node, ast.ImportFrom) and node.module:
-            # `from models import sgan` and `from models.sgan.model import Member` both name a file.
-            modules += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-        elif isinstance(node, ast.Import):
-            modules += [alias.name for alias in node.names]
-    files = {
-        f"{module.replace('.', '/')}.py"
-        for module in modules
-        if module.split(".")[0] in FITTING_PACKAGES
-    }
-    return {file for file in files if (root / file).is_file()}
 
 
 def _bare_code(source: str) -> str:

@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from benchmarks.quality.bootstrap import Scored
-from benchmarks.quality.jobs import Job
+from benchmarks.quality.jobs import Job, code_version
 from benchmarks.quality.kept import short_hash, stamp
 from benchmarks.quality.ledger import Ledger
-
-if TYPE_CHECKING:
-    from benchmarks.quality.outcomes import Outcome
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
-
-from benchmarks.quality.jobs import code_version
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,7 +1,7 @@
 """Operating points: what a budget or a cost means for each model, in the page as in the terminal.
 
 The page and the command line choose from the same points by the same comparisons, so that their
-numbers are equal to the last digit (tests/pipeline/comparing/test_report_in_browser.py).
+numbers are equal to the last digit (tests/pipeline/compare/test_report_in_browser.py).
 """
 
 from __future__ import annotations

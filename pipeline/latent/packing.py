@@ -79,7 +79,7 @@ def _steps(values: np.ndarray, low: np.ndarray, high: np.ndarray) -> dict[str, s
 
 
 def _picture(picture: Picture) -> dict[str, Any]:
-    from models.encoders.decoder_layers import decoder_layers
+    from models.decoder_layers import decoder_layers
 
     codes, places = picture.codes.astype("f8"), picture.embedding.astype("f8")
     low, high = codes.min(axis=0), codes.max(axis=0)

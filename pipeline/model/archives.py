@@ -20,12 +20,9 @@ from pipeline.errors import InputError
 SUFFIXES = (".csv", ".html", ".json", ".keras", ".md", ".parquet", ".png", ".skops", ".svg")
 KERAS_MEMBERS = re.compile(r"config\.json|metadata\.json|model\.weights\.h5")
 SCALER_MEMBERS = re.compile(r"schema\.json|[0-9]+\.npy")
-KERAS_CLASSES = {
-    "models.encoders.autoencoder.TabularAutoencoder",
-    "models.sgan.model.SGAN",
-    "models.encoders.vae.TabularVAE",
-    "keras.DTypePolicy",
-}
+# Ours by their registered names: Keras finds a class by that, wherever its module lies by now.
+KERAS_CLASSES = {"keras.DTypePolicy"}
+OUR_CLASSES = {"SGAN", "TabularAutoencoder", "TabularVAE"}
 SCALER_CLASSES = {
     "builtins.bool",
     "builtins.dict",
@@ -106,11 +103,15 @@ def check_keras_archive(path: Path) -> None:
     for node in _dicts(path, config):
         if not {"class_name", "module", "registered_name"} & node.keys():
             continue
-        name = f"{node.get('module')}.{node.get('class_name')}"
+        module, name = str(node.get("module")), str(node.get("class_name"))
         registered = node.get("registered_name")
-        own = f"counterfoil>{node.get('class_name')}"
-        if name not in KERAS_CLASSES or registered not in (None, own) or node.get("compile_config"):
-            raise InputError(f"{path} holds the class {_shown(name)}; {_FOREIGN}")
+        if registered is None:
+            is_known = f"{module}.{name}" in KERAS_CLASSES
+        else:
+            is_ours = name in OUR_CLASSES and module.startswith("models.")
+            is_known = is_ours and registered == f"counterfoil>{name}"
+        if not is_known or node.get("compile_config"):
+            raise InputError(f"{path} holds the class {_shown(f'{module}.{name}')}; {_FOREIGN}")
 
 
 def check_scaler_archive(path: Path) -> None:

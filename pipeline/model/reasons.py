@@ -43,7 +43,7 @@ def contributions(
 ) -> Contributions:
     """Compute what each input adds to the scores of transactions, compared with the baseline.
 
-    Integrated gradients through scaler, encoders and members (`models.sgan.attributions`); the
+    Integrated gradients through scaler, encoders and members (`models.attributions`); the
     parts of a column that the scaler spreads over several, a category, are added up. The
     calibration multiplies log odds by its slope, so it multiplies contributions by that as well.
 
@@ -64,7 +64,7 @@ def contributions(
     import numpy as np
     import pandas as pd
 
-    from models.sgan.attributions import integrated_gradients
+    from models.attributions import integrated_gradients
 
     baseline = model_baseline(model) if baseline is None else baseline
     found = integrated_gradients(

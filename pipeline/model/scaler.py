@@ -11,8 +11,6 @@ from typing import Any
 from pipeline.errors import InputError
 from pipeline.files.atomic import atomic_path
 
-# Types of ours that a scaler file may hold; everything else must be known to skops.
-TRUSTED = ("features.scaling.TransactionScaler",)
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
@@ -35,15 +33,19 @@ def load_scaler(path: Path) -> Any:
     """
     import skops.io
 
+    from features.scaling import TransactionScaler
+
+    # The one type of ours that a scaler file may hold; all others must be known to skops.
+    trusted = [f"{TransactionScaler.__module__}.{TransactionScaler.__name__}"]
     try:
         content = path.read_bytes()
-        foreign = set(skops.io.get_untrusted_types(data=content)) - set(TRUSTED)
+        foreign = set(skops.io.get_untrusted_types(data=content)) - set(trusted)
         if foreign:
             raise InputError(
                 f"{path} holds types that a scaler does not need and that are not trusted: "
                 f"{', '.join(sorted(foreign))}; do not use this file"
             )
-        return skops.io.loads(content, trusted=list(TRUSTED))
+        return skops.io.loads(content, trusted=trusted)
     except (OSError, zipfile.BadZipFile, KeyError, ValueError) as error:
         raise InputError(
             f"{path} is not a readable scaler ({error}); run the stage scale again"

@@ -25,6 +25,7 @@ from dvc.scm import SCMError
 from dvc.stage.cache import StageCache
 
 from pipeline.errors import CounterfoilError, UsageError
+from pipeline.files.source_code import OUR_PACKAGES
 from pipeline.run.request import PARAMS_FILE, RunRequest
 from pipeline.run.session import Session
 from pipeline.run.staleness import reasons
@@ -177,8 +178,9 @@ def _open_repo(folder: Path, content: Mapping[str, Any]) -> Iterator[Any]:
 
 def _check_code(repo: Any) -> None:
     """Refuse a folder that lacks code which dvc.yaml watches; DVC would show its own insides."""
-    code = sorted(dep.def_path for dep in repo.index.deps if dep.def_path.endswith(".py"))
-    missing = next((path for path in code if not Path(repo.root_dir, path).is_file()), None)
+    paths = sorted(str(dep.def_path) for dep in repo.index.deps)
+    code = [path for path in paths if path.split("/")[0] in OUR_PACKAGES]
+    missing = next((path for path in code if not Path(repo.root_dir, path).exists()), None)
     if missing is not None:
         raise UsageError(
             f"dvc.yaml names {missing}, which {repo.root_dir} does not have; run from a whole copy "

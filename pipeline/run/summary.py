@@ -9,9 +9,9 @@ from contextlib import suppress
 from typing import Any
 
 from pipeline.files.atomic import read_json
+from pipeline.pages.terminal_text import WIDTH
 from pipeline.stages.artifacts import Artifacts
 
-WIDTH = 80
 ABSENT = "-"
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pipeline.model.threshold_history import Entry, entry_text, history
-from pipeline.run.summary import WIDTH
+from pipeline.pages.terminal_text import WIDTH
 from pipeline.threshold.change import ThresholdReport
 from pipeline.threshold.figures import PARTS, Figures
 

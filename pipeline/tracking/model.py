@@ -16,6 +16,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import InputError
+from pipeline.files.source_code import all_imported_files
 from pipeline.model import folder as model_folder
 from pipeline.tracking.server import (
     connect,
@@ -30,22 +31,7 @@ if TYPE_CHECKING:
     from mlflow.models import ModelSignature
 
 MODEL_NAME = "model"
-SCRIPT = "tracking_pyfunc.py"
-# What scoring imports, and nothing else: the packages whole, of `pipeline` the files it needs.
-CODE = {
-    "evaluation": None,
-    "features": None,
-    "models": None,
-    "pipeline": (
-        "__init__.py",
-        "artifacts.py",
-        "errors.py",
-        "model_folder.py",
-        "safe_archives.py",
-        "scaler_file.py",
-        "version.py",
-    ),
-}
+SCRIPT = Path(__file__).with_name("pyfunc.py")
 REQUIREMENTS = (
     "keras",
     "mlflow",
@@ -69,7 +55,6 @@ def log_model(folder: Path, run_id: str, uri: str) -> str:
     from mlflow.models import Model
 
     manifest = model_folder.read_manifest(folder)
-    source = Path(__file__).parent
     with (
         tempfile.TemporaryDirectory() as scratch,
         global_tracking_uri(uri),
@@ -80,9 +65,9 @@ def log_model(folder: Path, run_id: str, uri: str) -> str:
             model_id=_create_model(run_id, uri),
             flavor=pyfunc,
             run_id=run_id,
-            python_model=str(source / SCRIPT),
+            python_model=str(SCRIPT),
             artifacts={"model": str(folder)},
-            code_paths=_copy_code(source.parent, Path(scratch)),
+            code_paths=_copy_code(Path(scratch)),
             signature=_signature(manifest),
             input_example=_example(manifest),
             pip_requirements=_requirements(),
@@ -216,14 +201,18 @@ def _without_warnings_about_mlflow() -> Iterator[None]:
         yield
 
 
-def _copy_code(source: Path, scratch: Path) -> list[str]:
-    """Copy the packages that scoring imports, and return the copies."""
-    for package, files in CODE.items():
-        chosen = files or [path.name for path in (source / package).glob("*.py")]
-        (scratch / package).mkdir()
-        for name in chosen:
-            shutil.copyfile(source / package / name, scratch / package / name)
-    return [str(scratch / package) for package in CODE]
+def _copy_code(scratch: Path) -> list[str]:
+    """Copy the files that scoring imports, and return the copied packages."""
+    root = SCRIPT.parents[2]
+    script = SCRIPT.relative_to(root)
+    for path in all_imported_files([script], root):
+        if path == script:
+            continue  # MLflow takes it by itself
+        for folder in [*path.parents][:-1]:
+            (scratch / folder).mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(root / folder / "__init__.py", scratch / folder / "__init__.py")
+        shutil.copyfile(root / path, scratch / path)
+    return [str(folder) for folder in sorted(scratch.iterdir())]
 
 
 def _signature(manifest: dict[str, Any]) -> ModelSignature:

@@ -202,7 +202,7 @@ def test_what_the_image_copies_is_enough(tmp_path):
     )  # fmt: skip
     assert "(exit code 10)" in done.stderr, done.stderr
     assert done.returncode == 0
-    assert list(packages.glob("pipeline/templates/*"))
+    assert list(packages.glob("pipeline/compare/*.jinja"))
 
 
 def test_the_dag_file_imports_only_airflow():

@@ -5,8 +5,8 @@ import pytest
 
 from features.latent_paths import latent_codes, latent_path, posterior_draws
 from features.oversampling import VAEOverSampler
+from models.decoder_layers import decoder_layers
 from models.encoders.autoencoder import TabularAutoencoder
-from models.encoders.decoder_layers import decoder_layers
 from models.encoders.training import TrainingSettings, train
 from models.encoders.vae import TabularVAE
 

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from models import attributions
+from models.attributions import integrated_gradients
 from models.classifier import SGANClassifier
 from models.encoders.autoencoder import TabularAutoencoder
 from models.encoders.training import TrainingSettings, train
 from models.encoders.vae import TabularVAE
-from models.sgan import attributions
-from models.sgan.attributions import integrated_gradients
 from models.sgan.model import SGAN
 
 N_FEATURES = 6

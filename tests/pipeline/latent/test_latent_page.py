@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 _spec = importlib.util.spec_from_file_location(
-    "browsing", Path(__file__).parents[1] / "comparing" / "browsing.py"
+    "browsing", Path(__file__).parents[1] / "compare" / "browsing.py"
 )
 browsing = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(browsing)

@@ -12,7 +12,7 @@ import pytest
 from pipeline.errors import InputError
 from pipeline.score.command import score
 
-REPOSITORY = Path(__file__).resolve().parents[2]
+REPOSITORY = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture

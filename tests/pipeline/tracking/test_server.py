@@ -144,7 +144,7 @@ def test_a_database_that_could_not_be_made_is_made_by_the_next_call(tmp_path):
     """Its making is stopped by a limit on the size of files, as by a full disk."""
     make = "from pathlib import Path; from pipeline.tracking.server import connect; " \
            "connect(f'sqlite:///{Path.cwd()}/mlflow.db').search_experiments()"  # fmt: skip
-    repository = Path(__file__).parents[2]
+    repository = Path(__file__).parents[3]
     environment = os.environ | {"PYTHONPATH": str(repository)}
 
     def run(*limit):

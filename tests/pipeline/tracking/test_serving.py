@@ -19,7 +19,7 @@ from pipeline.tracking.model import log_model
 from pipeline.tracking.server import connect, find_or_create_experiment
 
 pytestmark = pytest.mark.slow
-REPOSITORY = Path(__file__).resolve().parents[2]
+REPOSITORY = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture(scope="module")

@@ -20,7 +20,7 @@ from pipeline.label.web_review import TOKEN_HEADER, ReviewServer, review_in_brow
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 _spec = importlib.util.spec_from_file_location(
-    "browsing", REPOSITORY / "tests/pipeline/comparing/browsing.py"
+    "browsing", REPOSITORY / "tests/pipeline/compare/browsing.py"
 )
 browsing = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(browsing)

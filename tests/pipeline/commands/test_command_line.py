@@ -15,7 +15,7 @@ import pytest
 
 import pipeline.__main__
 
-REPOSITORY = Path(__file__).resolve().parents[2]
+REPOSITORY = Path(__file__).resolve().parents[3]
 AS_MODULE = "import runpy; runpy.run_module('pipeline', run_name='__main__', alter_sys=True)"
 
 

@@ -12,7 +12,7 @@ from pipeline.errors import ParamsError
 from pipeline.params.reading import find_preset, flatten, merge_overrides, read_overrides, read_yaml
 from pipeline.params.sections import Params, check_params, known_keys, load_params
 
-REPOSITORY = Path(__file__).resolve().parents[2]
+REPOSITORY = Path(__file__).resolve().parents[3]
 PARAMS = REPOSITORY / "params.yaml"
 COST = {"evaluate__threshold": "cost", "evaluate__cost_per_false_alarm": 5.0}
 BUDGET = {"evaluate__threshold": "alerts_per_day", "evaluate__threshold_value": 100}

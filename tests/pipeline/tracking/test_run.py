@@ -19,7 +19,7 @@ from pipeline.tracking import run as tracking
 from pipeline.tracking import server as tracking_server
 from pipeline.tracking.run import PipelineRun
 
-REPOSITORY = Path(__file__).resolve().parents[2]
+REPOSITORY = Path(__file__).resolve().parents[3]
 
 
 class Project:

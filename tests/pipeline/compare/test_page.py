@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-STYLE = Path(__file__).parents[3] / "pipeline" / "templates" / "report.css"
+STYLE = Path(__file__).parents[3] / "pipeline" / "pages" / "report.css"
 
 
 @pytest.fixture(scope="module")

@@ -13,11 +13,11 @@ from scipy.stats import wilcoxon
 from evaluation.calibration import LogisticCalibration
 from features.schema import resolve_schema
 from features.simulation import simulate_transactions
+from models.attributions import integrated_gradients
 from models.classifier import SGANClassifier
 from models.encoders.autoencoder import TabularAutoencoder
 from models.encoders.training import TrainingSettings, train
 from models.encoders.vae import TabularVAE
-from models.sgan.attributions import integrated_gradients
 from pipeline.__main__ import cli
 from pipeline.errors import InputError
 from pipeline.model.folder import FraudModel

@@ -408,11 +408,11 @@ def test_a_difference_is_read_by_its_interval(low, high, expected):
 
 def test_an_installed_counterfoil_has_the_templates():
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())
-    packed = project["tool"]["setuptools"]["package-data"]["pipeline"]
-    templates = {path.name for path in TEMPLATES.iterdir()}
-    assert templates >= {"model_card.md.jinja", "model_card.html.jinja"}
-    found = {path.name for glob in packed for path in (REPOSITORY / "pipeline").glob(glob)}
-    assert found == templates
+    packed = project["tool"]["setuptools"]["package-data"]["*"]
+    names = {path.name for path in TEMPLATES.iterdir()}
+    assert names >= {"model_card.md.jinja", "model_card.html.jinja"}
+    suffixes = {path.suffix for path in (REPOSITORY / "pipeline").rglob("*") if path.is_file()}
+    assert {f"*{suffix}" for suffix in suffixes - {".py", ".pyc"}} == set(packed)
     names = {re.split("[>=]", line)[0] for line in project["project"]["dependencies"]}
     assert "jinja2" in names
 

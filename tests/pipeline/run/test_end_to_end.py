@@ -19,7 +19,7 @@ import pytest
 from pipeline.files.atomic import file_sha256
 from pipeline.stages.artifacts import STAGES
 
-REPOSITORY = Path(__file__).resolve().parents[2]
+REPOSITORY = Path(__file__).resolve().parents[3]
 PROCESS_LOG = Path(__file__).parent / "process_log"
 SGAN_EPOCHS = 12  # enough that a kill after the first finds the others still to do
 COMMAND = [

@@ -12,7 +12,7 @@ from pipeline.monitor.page import page
 from pipeline.monitor.text import as_text, label_lines
 
 _spec = importlib.util.spec_from_file_location(
-    "browsing", Path(__file__).parents[1] / "comparing" / "browsing.py"
+    "browsing", Path(__file__).parents[1] / "compare" / "browsing.py"
 )
 browsing = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(browsing)

@@ -10,7 +10,7 @@ import pytest
 from pipeline.files.atomic import atomic_path, read_json, write_json
 from pipeline.stages.artifacts import STAGES, Artifacts
 
-REPOSITORY = Path(__file__).resolve().parents[2]
+REPOSITORY = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture

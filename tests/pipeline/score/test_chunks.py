@@ -25,7 +25,7 @@ from pipeline.model.card.card import state_sha256
 from pipeline.score import command as scoring
 from pipeline.score.command import score
 
-REPOSITORY = Path(__file__).resolve().parents[2]
+REPOSITORY = Path(__file__).resolve().parents[3]
 N_ROWS = 1500
 RESULTS = ["score", "decision", "threshold", "model_version"]
 
