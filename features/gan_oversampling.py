@@ -12,6 +12,7 @@ from sklearn.utils import check_random_state
 from models.encoders.training import TrainingDivergedError
 from models.parameter_constraints import SGAN_CONSTRAINTS, check_units
 from models.sgan.fit import FitData
+from models.sgan.lending import lent_trainer
 from models.sgan.model import SGAN
 from models.sgan.training import SGANTrainer, SGANTrainingSettings
 
@@ -181,15 +182,18 @@ steps_per_epoch, batch_size, learning_rate
         learning_rate=learning_rate, generator_learning_rate=learning_rate,
         unsupervised_weight=1.0, feature_matching_weight=feature_matching_weight,
     )  # fmt: skip
-    trainer = SGANTrainer(model, settings, seed=_seed(rng))
     codes = of_class.astype(np.int32)
-    trainer.fit_inputs(rows, codes)
     pools = FitData(rows, codes, synthetic=~of_class, validation=None).pools()
-    for _ in range(epochs):
-        metrics = trainer.run_epoch(pools, 0.0)
-    if not np.isfinite(metrics["generator_loss"]).all():
-        raise TrainingDivergedError("the loss of the generator is not finite; lower learning_rate")
-    return trainer.average
+    with lent_trainer(SGANTrainer, model, settings, seed=_seed(rng)) as trainer:
+        trainer.fit_inputs(rows, codes)
+        for _ in range(epochs):
+            metrics = trainer.run_epoch(pools, 0.0)
+        if not np.isfinite(metrics["generator_loss"]).all():
+            raise TrainingDivergedError(
+                "the loss of the generator is not finite; lower learning_rate"
+            )
+        model.set_weights(trainer.average.get_weights())
+    return model
 
 
 def _seed(rng):

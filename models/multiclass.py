@@ -17,6 +17,7 @@ from models.encoders.training import TrainingDivergedError, apply_in_batches
 from models.estimator_folder import SavedInFolder
 from models.labels import encode_labels
 from models.parameter_constraints import COUNT, SGAN_CONSTRAINTS, check_units
+from models.sgan.lending import lent_trainer
 from models.sgan.model import SGAN
 from models.sgan.training import SGANTrainer, SGANTrainingSettings
 
@@ -235,10 +236,12 @@ class MulticlassSGANClassifier(SavedInFolder, ClassifierMixin, BaseEstimator):
             seed=int(rng.randint(LARGEST_SEED)), **{name: getattr(self, name) for name in NETWORK},
         )  # fmt: skip
         settings = SGANTrainingSettings(**{name: getattr(self, name) for name in TRAINING})
-        trainer = MulticlassTrainer(model, settings, seed=rng.randint(LARGEST_SEED))
-        trainer.fit_inputs(X, codes)
-        self.history_ = self._train(trainer, ClassPools.of(X, codes), on_epoch)
-        self.model_ = trainer.average
+        seed = int(rng.randint(LARGEST_SEED))
+        with lent_trainer(MulticlassTrainer, model, settings, seed) as trainer:
+            trainer.fit_inputs(X, codes)
+            self.history_ = self._train(trainer, ClassPools.of(X, codes), on_epoch)
+            model.set_weights(trainer.average.get_weights())
+        self.model_ = model
         return self
 
     def predict_proba(self, X):

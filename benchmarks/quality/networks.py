@@ -85,6 +85,9 @@ def forget_graphs() -> None:
 
     import keras
 
+    from models.sgan.lending import forget_trainers
+
+    forget_trainers()
     keras.backend.clear_session()
     gc.collect()
 

@@ -64,10 +64,16 @@ class Randomness:
     """
 
     def __init__(self, seed, step, algorithm="auto_select"):
-        self.seed = seed % 2**31
+        # A variable, so that one traced step serves every seed.
+        self.seed = tf.Variable(0, dtype=tf.int64, trainable=False)
+        self.set_seed(seed)
         self.step = step
         self.algorithm = algorithm
         self.n_draws = 0
+
+    def set_seed(self, seed):
+        """Draw from now on what this seed gives; an integer of at least 0."""
+        self.seed.assign(seed % 2**31)
 
     def begin_step(self):
         """Count the draws of a step from its beginning; called when the step is traced."""
@@ -76,7 +82,7 @@ class Randomness:
     def _next_seed(self):
         self.n_draws += 1
         place = (self.seed + 0x9E3779B1 * self.n_draws) % 2**31
-        return tf.stack([tf.constant(place, tf.int64), self.step])
+        return tf.stack([place, self.step])
 
     def positions(self, shape, n):
         """Integers in [0, n), n a scalar tensor."""

@@ -17,6 +17,7 @@ from models.encoders.training import TrainingDivergedError, apply_in_batches
 from models.sgan.batches import RowPools, fraud_rate_of_draws
 from models.sgan.checkpoint import Checkpoint
 from models.sgan.collapse import SMALLEST_SCORE_DEVIATION, diagnose, is_at_equilibrium
+from models.sgan.lending import lent_trainer
 from models.sgan.model import SGAN
 from models.sgan.pseudo_labels import bias_warnings, describe, estimate_fraud_rate, pseudo_labels
 from models.sgan.training import SGANTrainer, SGANTrainingSettings
@@ -145,7 +146,17 @@ def fit_sgan(
     TrainingDivergedError
         If no member is sound at any epoch.
     """
-    trainer = SGANTrainer(model, settings, seed)
+    with lent_trainer(SGANTrainer, model, settings, seed) as trainer:
+        return _fit(
+            trainer, model, data, epochs=epochs, input_noise=input_noise, seed=seed,
+            on_epoch=on_epoch, checkpoint_folder=checkpoint_folder,
+        )  # fmt: skip
+
+
+def _fit(
+    trainer, model, data, *, epochs, input_noise, seed, on_epoch, checkpoint_folder
+) -> SGANFit:  # fmt: skip
+    settings = trainer.settings
     trainer.fit_inputs(data.rows[~data.synthetic], data.codes[~data.synthetic])
     checkpoint = Checkpoint(checkpoint_folder, model, settings, data, (epochs, input_noise, seed))
     progress, best_weights = checkpoint.restore(trainer)
@@ -177,8 +188,10 @@ def fit_sgan(
             f"no member of the SGAN was sound in any of {epochs} epochs ({reasons}); "
             "lower learning_rate, or set clip_norm"
         )
-    last = trainer.average
-    best = SGAN(**model.settings, autoencoder=model.autoencoder, vae=model.vae)
+    last, best = (
+        SGAN(**model.settings, autoencoder=model.autoencoder, vae=model.vae) for _ in range(2)
+    )
+    last.set_weights(trainer.average.get_weights())
     best.set_weights(best_weights)
     active = np.asarray(progress.active_members)
     training_rate = progress.fraud_rates[progress.chosen_epoch]

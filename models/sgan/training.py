@@ -120,12 +120,25 @@ class SGANTrainer:
         self.generator_optimizer = self._optimizer(
             settings.generator_learning_rate, model.generator.trainable_variables
         )
+        self._at_start = [np.asarray(variable) for variable in self._variables_of_training()]
         # Without autograph, whose conversion of every called function takes longer than tracing.
         signature = [self._pool_signature(), tf.TensorSpec((), tf.float32)]
         self._compiled_epoch = tf.function(
             self._epoch, autograph=False, input_signature=signature,
             jit_compile=settings.jit_compile,
         )  # fmt: skip
+
+    def start_from(self, model: SGAN, seed: int) -> None:
+        """Forget all training, and take over the weights and seeds of a model of equal shape."""
+        for weight, start in zip(self.model.weights, model.weights, strict=True):
+            weight.assign(start)
+        for name in ("generator", "discriminator"):
+            own, other = getattr(self.model, name).stack, getattr(model, name).stack
+            own.seed_generator.state.assign(other.seed_generator.state)
+        self._copy_weights(self.model, self.average)
+        self.random.set_seed(seed)
+        for variable, value in zip(self._variables_of_training(), self._at_start, strict=True):
+            variable.assign(value)
 
     def fit_inputs(self, rows: np.ndarray, codes: np.ndarray) -> None:
         """Fit the discriminator's inputs. **Fitted on:** real training rows."""
@@ -159,6 +172,11 @@ class SGANTrainer:
         return [
             *self.model.variables,
             *self.average.variables,
+            *self._variables_of_training(),
+        ]
+
+    def _variables_of_training(self):
+        return [
             *self.discriminator_optimizer.variables,
             *self.generator_optimizer.variables,
             self.replay.fakes,

@@ -12,6 +12,7 @@ from models.encoders.autoencoder import TabularAutoencoder
 from models.encoders.training import TrainingDivergedError
 from models.encoders.vae import TabularVAE
 from models.sgan.fit import TOLERANCE, FitData
+from models.sgan.lending import forget_trainers
 from models.sgan.networks import Generator
 from models.sgan.training import SGANTrainer
 
@@ -257,6 +258,9 @@ def one_point_generator(monkeypatch):
         return 0.0 * rows + 0.5
 
     monkeypatch.setattr(Generator, "call", one_point)
+    forget_trainers()  # those that have traced the true generator
+    yield
+    forget_trainers()  # those that have traced this one
 
 
 def test_a_generator_of_one_point_is_named_and_the_model_is_sound(
