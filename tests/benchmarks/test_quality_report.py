@@ -212,7 +212,7 @@ def test_other_code_of_intervals_makes_them_anew(tmp_path, small_plan, monkeypat
     full = Ledger(tmp_path / "quality.jsonl", tmp_path / "scores")
     fill(full, [job for job in small_plan if job.study == "full_labels"])
     report(tmp_path, small_plan, full)
-    monkeypatch.setattr("benchmarks.quality.kept.code_version", lambda names: "later")
+    monkeypatch.setattr("benchmarks.quality.outcomes.code_version", lambda names: "later")
     page = report(tmp_path, small_plan, Ledger(full.path, tmp_path / "elsewhere"))
     assert re.search(r"^\| random forest \| 2 of 2 \|.*\| - \| - \|$", page, re.MULTILINE)
 

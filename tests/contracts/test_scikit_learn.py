@@ -1,6 +1,8 @@
 """Every estimator of ours passes scikit-learn's own checks."""
 
+import numpy as np
 import pytest
+from sklearn.base import clone
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from features.latent import AutoencoderFeatures, VAEFeatures
@@ -14,6 +16,10 @@ SMALL = {"epochs": 1, "latent_dim": 2, "random_state": 0}
 MINUS_ONE = (
     "uses the labels -1 and 1; here -1 means unlabelled, and scikit-learn exempts its own "
     "semi-supervised classifiers by their names"
+)
+ROUNDING = (
+    "asks for equality to 1e-7, but the networks work in float32, whose rounding may depend on the "
+    "rows beside a row and on the processor: 2e-6 was seen"
 )
 # Estimator and the checks it is expected to fail, each with its reason.
 ESTIMATORS = [
@@ -58,7 +64,24 @@ EXPECTED_FAILURES = {type(estimator): failures for estimator, failures in ESTIMA
     xfail_strict=True,
 )
 def test_passes_scikit_learns_check(estimator, check):
-    check(estimator)
+    try:
+        check(estimator)
+    except AssertionError as error:
+        if "not invariant when applied to a" in str(error):
+            pytest.xfail(ROUNDING)  # the test below holds the claim to what float32 can keep
+        raise
+
+
+@pytest.mark.parametrize("estimator", [e for e, _ in ESTIMATORS], ids=lambda e: type(e).__name__)
+def test_a_row_gives_the_same_whatever_rows_are_beside_it(estimator):
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(40, 5)).astype(np.float32), np.arange(40) % 2
+    fitted = clone(estimator).fit(X, y)
+    name = "transform" if hasattr(fitted, "transform") else "predict_proba"
+    method, order = getattr(fitted, name), rng.permutation(40)
+    alone = np.concatenate([method(X[i : i + 1]) for i in range(40)])
+    for others in (alone, method(X[order])[np.argsort(order)]):
+        np.testing.assert_allclose(others, method(X), rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("estimator", [e for e, _ in ESTIMATORS], ids=lambda e: type(e).__name__)

@@ -110,7 +110,7 @@ def test_a_resumed_fit_ends_as_an_undisturbed_one(tmp_path):
 def test_it_is_compiled_once_whatever_passes_for_labelled():
     """Compiled anew for every epoch, it would be slower than the plain graph."""
     code = (
-        "from tests.models.test_jit_compile import *\n"
+        "from tests.models.sgan.test_jit_compile import *\n"
         "X, y = partly_labelled()\n"
         "fit = SGANClassifier(**SMALL, jit_compile=True).fit(X, y)\n"
         "print(*fit.ensemble_history_['n_pseudo_frauds'].dropna())\n"
