@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test check format ui bench bench-simulator bench-speed bench-quality lock clean
+.PHONY: help install run test test-full check format ui bench bench-simulator bench-speed bench-quality lock clean
 
 help:  ## Say what there is.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /	/' | expand -t 18
@@ -25,14 +25,17 @@ install: $(READY)  ## Create the environment from the locked versions.
 run: $(READY)  ## Run all stale stages (the simulated source by default).
 	$(BIN)/counterfoil run $(ARGS)
 
-test: $(READY)  ## Run all tests.
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
+test: $(READY)  ## Run all tests, of long repetitions a small case each.
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not full"
+
+test-full: $(READY)  ## Run all tests with many kills and long simulations (about half an hour).
+	COUNTERFOIL_KILLS=20 $(BIN)/python -m pytest -n 2 --dist loadgroup
 
 check: $(READY)  ## Format, lint, types, import arrows and the fast tests.
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not slow"
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not slow and not full"
 
 format:  ## Format and mend what the linter can mend.
 	$(BIN)/ruff format .

@@ -83,8 +83,11 @@ def test_groups_hold_rows_that_no_model_tells_apart():
 
 
 @pytest.mark.slow
-def test_intervals_cover_the_truth_and_a_true_null_is_rejected_at_its_rate():
-    """1,000 simulated comparisons of models whose true difference is known."""
+@pytest.mark.parametrize(
+    ("n", "allowed"), [(200, 0.04), pytest.param(1000, 0.02, marks=pytest.mark.full)]
+)
+def test_intervals_cover_the_truth_and_a_true_null_is_rejected_at_its_rate(n, allowed):
+    """Simulated comparisons of models whose true difference is known; 2.6 standard errors off."""
     rng = np.random.default_rng(4)
     y, scores = simulated(rng, 400_000, 100_000, noise=(1.0, 0.5, 1.0))
     weight = prevalence_weights(y, 0.02)
@@ -92,7 +95,6 @@ def test_intervals_cover_the_truth_and_a_true_null_is_rejected_at_its_rate():
     names = ("average_precision", "f1", "recall")
     covered = {name: np.zeros(2) for name in names}
     rejected = dict.fromkeys(names, 0)
-    n = 1000
     for _ in range(n):
         y, scores = simulated(rng, 3000, 150, noise=(1.0, 0.5, 1.0))
         found = compare_models(
@@ -106,8 +108,8 @@ def test_intervals_cover_the_truth_and_a_true_null_is_rejected_at_its_rate():
             ]
             rejected[name] += not one.difference_low[2] <= 0 <= one.difference_high[2]
     for name in names:
-        assert np.all((covered[name] / n >= 0.93) & (covered[name] / n <= 0.97)), (name, covered)
-        assert 0.03 <= rejected[name] / n <= 0.07, (name, rejected)
+        assert np.all(np.abs(covered[name] / n - 0.95) <= allowed), (name, covered)
+        assert abs(rejected[name] / n - 0.05) <= allowed, (name, rejected)
 
 
 def test_the_best_of_many_equal_models_is_seldom_called_better():

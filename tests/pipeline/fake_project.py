@@ -8,6 +8,8 @@ from pathlib import Path
 
 import yaml
 
+from pipeline.files.source_code import OUR_PACKAGES
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 FAKE_MAIN = Path(__file__).with_name("fake_main.py")
 
@@ -30,9 +32,10 @@ class Project:
         )
         for stage in yaml.safe_load(graph)["stages"].values():
             for name in stage["deps"]:
-                if name.endswith((".py", ".jinja")):
-                    self.path(name).parent.mkdir(parents=True, exist_ok=True)
-                    self.path(name).write_text("# stub\n")
+                if name.startswith(OUR_PACKAGES):
+                    file = name if name.endswith(".py") else f"{name}/stub.py"
+                    self.path(file).parent.mkdir(parents=True, exist_ok=True)
+                    self.path(file).write_text("# stub\n")
         self.path("data").mkdir()
         self.path("data/README.md").write_text("input\n")
         subprocess.run(["git", "init", "-q", self.folder], check=True)

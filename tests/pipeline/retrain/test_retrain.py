@@ -33,7 +33,7 @@ SMALL = (
     "-S", "retrain.margin=-1.0", "-S", "retrain.max_f1_loss=1.0",
     "-S", "retrain.max_recall_loss=1.0",
 )  # fmt: skip
-N_KILLS = int(os.environ.get("COUNTERFOIL_KILLS", "3"))
+N_KILLS = int(os.environ.get("COUNTERFOIL_KILLS", "1"))
 
 
 class Project:
