@@ -68,11 +68,11 @@ class LogisticCalibration:
 
     @classmethod
     def from_dict(cls, values):
-        """Inverse of `to_dict`; models packed before there was a floor have none."""
+        """Inverse of `to_dict`."""
         return cls(
             slope=float(values["slope"]),
             intercept=float(values["intercept"]),
-            floor=float(values.get("floor", 0.0)),
+            floor=float(values["floor"]),
         )
 
 

@@ -17,9 +17,6 @@ LAST_FILE = "sgan_last.keras"
 NOT_SAVED = ("autoencoder", "vae", "random_state")
 # What a fit finds beside the networks: attributes whose name in the file lacks the underscore.
 FOUND = ("chosen_epoch_", "prior_shift_", "collapses_", "pseudo_label_warnings_")
-# Of classifiers that were saved before there were these.
-FORMER_PARAMETERS = {"learning_rate_schedule": "constant"}
-FORMER_FINDINGS = {"pseudo_label_warnings": []}
 
 
 class SavedClassifier:
@@ -96,16 +93,13 @@ class SavedClassifier:
             if not (folder / name).is_file():
                 raise FileNotFoundError(f"{folder} has no {name}: give a folder that `save` wrote")
         state = json.loads((folder / STATE_FILE).read_text(encoding="utf-8"))
-        state = FORMER_FINDINGS | state
-        if state.get("model_sha256", digest := file_sha256(folder / MODEL_FILE)) != digest:
+        if state.get("model_sha256") != file_sha256(folder / MODEL_FILE):
             raise ValueError(
                 f"{folder / MODEL_FILE} is not the model that {STATE_FILE} was written with; save "
                 "the classifier again"
             )
         model = load_model(folder / MODEL_FILE)
-        classifier = cls(
-            autoencoder=model.autoencoder, vae=model.vae, **FORMER_PARAMETERS | state["parameters"]
-        )
+        classifier = cls(autoencoder=model.autoencoder, vae=model.vae, **state["parameters"])
         classifier.model_ = model
         if (folder / LAST_FILE).exists():
             classifier.last_model_ = load_model(folder / LAST_FILE)

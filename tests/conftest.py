@@ -131,8 +131,9 @@ def packaged(tmp_path_factory):
         schema=schema,
         calibration=calibration,
         threshold=threshold,
-        threshold_rule="alerts 0.05",
-        trained_on={"data_sha256": "0" * 64},
+        threshold_rule="alerts",
+        threshold_values={"alerts_share": 0.05},
+        trained_on={"data_sha256": "0" * 64, "prevalence": None},
         baseline=inputs.iloc[typical].to_dict(),
     )
     return SimpleNamespace(

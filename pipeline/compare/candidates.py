@@ -33,7 +33,7 @@ class Candidate:
     manifest : mapping
         The content of model.json.
     evidence : Evidence or None
-        None for a model of an earlier version, which can only be rescored.
+        None for a model that was packaged without, which can only be rescored.
     model : FraudModel or None
         Loaded only where rows are to be scored or explained.
     """

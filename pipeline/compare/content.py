@@ -222,14 +222,14 @@ def _augmentation(params: Any, fidelity: Any) -> dict[str, Any] | None:
     found: dict[str, Any] = {"method": params["method"], "fidelity": None}
     if params["method"] == "vae":
         found["generation"] = params["generation"]
-    if fidelity and fidelity["n_synthetic"]:
-        privacy, holdout = fidelity["privacy"], fidelity["holdout"] or {}
+    if fidelity["n_synthetic"]:
+        privacy = fidelity["privacy"]
         found["fidelity"] = {
             "n_synthetic": fidelity["n_synthetic"],
             "mean_ks": fidelity["ks"]["mean"],
-            "holdout_mean_ks": holdout.get("ks", {}).get("mean"),
-            "nearest_real_median": (privacy.get("synthetic_to_real") or {}).get("median"),
-            "real_to_real_median": (privacy.get("real_to_real") or {}).get("median"),
+            "holdout_mean_ks": fidelity["holdout"]["ks"]["mean"],
+            "nearest_real_median": privacy["synthetic_to_real"]["median"],
+            "real_to_real_median": privacy["real_to_real"]["median"],
             "n_exact_copies": privacy["n_exact_copies"],
         }
     return found

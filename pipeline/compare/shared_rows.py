@@ -149,7 +149,7 @@ def rescored_rows(candidates: Sequence[Candidate], path: Path) -> SharedRows:
     schema = _model(candidates[0]).schema
     judged = judged_columns(table, schema, path)
     label = judged[schema.label].to_numpy()
-    prevalence = candidates[0].manifest["trained_on"].get("prevalence")
+    prevalence = candidates[0].manifest["trained_on"]["prevalence"]
     scores = []
     for candidate in candidates:
         try:

@@ -151,8 +151,8 @@ def _scores(model: FraudModel, transactions: pd.DataFrame) -> tuple[np.ndarray, 
 def _reasons(model: FraudModel, rows: pd.DataFrame) -> pd.DataFrame:
     from pipeline.model.reasons import explain, no_reasons, reason_columns
 
-    if model.manifest.get("baseline") is None:
-        logger.warning("the model was packaged by an older version and gives no reasons")
+    if model.manifest["baseline"] is None:
+        logger.warning("the model was packaged without a baseline and gives no reasons")
         return no_reasons(rows.index, N_REASONS)
     reasons = explain(model, rows, n_reasons=N_REASONS)
     amounts = reason_columns(N_REASONS)[1]

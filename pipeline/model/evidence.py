@@ -54,8 +54,7 @@ class Evidence:
     inputs : mapping
         By column ``{"quantiles": [...]}`` (101 of them) or ``{"counts": {category: rows}}``.
     run : mapping
-        `data`, `split`, `params`, `metrics`, `fidelity` (None without synthetic frauds),
-        `chosen`, `versions`.
+        `data`, `split`, `params`, `metrics`, `fidelity`, `chosen`, `versions`.
     """
 
     rows: pd.DataFrame
@@ -105,9 +104,9 @@ def transactions_per_day(data: Mapping[str, Any], prevalence: float | None) -> f
     prevalence : float in (0, 1) or None
         Fraud rate; None is that of the rows.
     """
-    if not data.get("time") or not data["time"]["n_days"]:
+    if not data["time"] or not data["time"]["n_days"]:
         return None
-    n_labelled = data["n_rows"] - data.get("n_unlabelled", 0)
+    n_labelled = data["n_rows"] - data["n_unlabelled"]
     # Rows of unknown label are taken to hold as many frauds as the others.
     n_frauds = data["n_frauds"] * data["n_rows"] / n_labelled
     n = n_frauds / prevalence if prevalence else data["n_rows"]
@@ -132,8 +131,8 @@ def read_evidence(model: Path) -> Evidence:
     folder = model / FOLDER
     if not (folder / RUN).is_file():
         raise InputError(
-            f"{model} holds no evidence: it was packaged by an earlier version of Counterfoil; "
-            "run the stage evaluate again (compare can also rescore all models with --on DATA)"
+            f"{model} was packaged without evidence: run the stage evaluate again (compare can "
+            "also rescore all models with --on DATA)"
         )
     # pyarrow's errors are ValueErrors or OSErrors, those of JSON and CSV are ValueErrors.
     try:

@@ -155,15 +155,15 @@ def model_baseline(model: FraudModel) -> pd.DataFrame:
     Raises
     ------
     InputError
-        If it holds none, as models of older versions.
+        If it was packaged without one.
     """
     import pandas as pd
 
-    baseline = model.manifest.get("baseline")
+    baseline = model.manifest["baseline"]
     if baseline is None:
         raise InputError(
-            "the model has no baseline to give reasons against: it was packaged by an older "
-            "version; run the stage evaluate again (counterfoil run --from evaluate)"
+            "the model was packaged without a baseline to give reasons against: run the stage "
+            "evaluate again (counterfoil run --from evaluate)"
         )
     return pd.DataFrame([baseline])
 

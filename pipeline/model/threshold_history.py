@@ -27,7 +27,7 @@ def history(manifest: Mapping[str, Any]) -> list[Entry]:
     """
     threshold = manifest["threshold"]
     entries: list[Entry] = [dict(entry) for entry in threshold.get("history", ())]
-    present = _entry(threshold["value"], threshold["rule"], threshold.get("values", {}))
+    present = _entry(threshold["value"], threshold["rule"], threshold["values"])
     if not entries:
         return [present]
     if entries[-1]["value"] != present["value"]:

@@ -163,13 +163,35 @@ def rule_of_options(
 
 
 def rule_text(name: str, values: Mapping[str, float]) -> str:
-    """Return a rule in words, for tables and tags.
+    """Return a rule in words, for tables and tags; errors as of `worded`.
 
     Examples
     --------
     >>> rule_text("alerts_per_day", {"alerts_per_day": 100.0, "transactions_per_day": 3000.0})
     'at most 100 alerts a day'
-    >>> rule_text("alerts 0.05", {})  # as models packaged by an earlier version say it
-    'alerts 0.05'
     """
-    return SENTENCES[name].format(**values) if name in SENTENCES else name
+    return worded(SENTENCES, name, values)
+
+
+def worded(sentences: Mapping[str, str], name: str, values: Mapping[str, float]) -> str:
+    """Return the sentence about a rule with the values of the rule in it.
+
+    Parameters
+    ----------
+    sentences : mapping of str to str
+        By the name of the rule, with the names of its values in braces.
+    name, values
+        As of `ThresholdRule`.
+
+    Raises
+    ------
+    InputError
+        If there is no such rule, or it lacks a value.
+    """
+    try:
+        return sentences[name].format(**values)
+    except KeyError as error:
+        raise InputError(
+            f"model.json names the threshold rule {name!r} with the values {dict(values)}, which "
+            f"is none of {', '.join(sentences)} with its values; run the stage evaluate again"
+        ) from error

@@ -25,7 +25,7 @@ def is_known(sha256: str, state: State, judged_by: str) -> bool:
     if _place(sha256, state).exists():  # other parameters may have refused it before
         return True
     note = _note(sha256, state)
-    return note is not None and (WITHDRAWN in note or note.get("judged_by") == judged_by)
+    return note is not None and (WITHDRAWN in note or note["judged_by"] == judged_by)
 
 
 def kept_deliveries(state: State) -> list[Path]:

@@ -72,7 +72,7 @@ class Rows:
 def own_gates(
     rows: Rows,
     metrics: Mapping[str, Any],
-    fidelity: Mapping[str, Any] | None,
+    fidelity: Mapping[str, Any],
     limits: RetrainParams,
 ) -> list[Gate]:
     """Return the gates that a challenger passes or fails by itself.
@@ -82,7 +82,7 @@ def own_gates(
     rows : Rows
     metrics : mapping
         Content of the challenger's metrics.json.
-    fidelity : mapping or None
+    fidelity : mapping
         Content of its fidelity.json.
     limits : RetrainParams
     """
@@ -100,7 +100,7 @@ def own_gates(
              limits.max_calibration_slope,
              f"calibration slope {slope:.2f}, at most {limits.max_calibration_slope:g}"),
     ]  # fmt: skip
-    if fidelity and fidelity["n_synthetic"]:
+    if fidelity["n_synthetic"]:
         distance, copies = fidelity["ks"]["mean"], fidelity["privacy"]["n_exact_copies"]
         if distance is not None:
             gates.append(

@@ -80,4 +80,4 @@ class LabelCheck:
             trained_on = read_manifest(folder)["trained_on"]
             model = open_model(str(folder), folder)
         own = float(trained_on["average_precision"]["value"])
-        return model, own, trained_on.get("prevalence")
+        return model, own, trained_on["prevalence"]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from contextlib import suppress
 from typing import Any
 
 from pipeline.files.atomic import read_json
@@ -35,7 +34,7 @@ def summarize(artifacts: Artifacts, *, tracked: bool = True) -> str:
         metrics = read_json(artifacts.folder("evaluate") / "metrics.json")
     except (FileNotFoundError, json.JSONDecodeError):
         return ""
-    lines = [*_data_lines(artifacts, metrics), *_model_lines(metrics), ""]
+    lines = [*_data_lines(metrics), *_model_lines(metrics), ""]
     folder = os.path.relpath(artifacts.folder("evaluate"))
     lines += ["Look next:", f"  {folder}    figures, plots, the model"]
     if tracked:
@@ -43,15 +42,12 @@ def summarize(artifacts: Artifacts, *, tracked: bool = True) -> str:
     return "\n".join(lines)
 
 
-def _data_lines(artifacts: Artifacts, metrics: Mapping[str, Any]) -> list[str]:
-    data = dict(metrics.get("data") or {})
-    with suppress(FileNotFoundError, json.JSONDecodeError):
-        data = {**artifacts.data_summary(), **data}
-    rows, frauds = _first(data, "n_rows", "rows"), _first(data, "n_frauds", "frauds")
-    if rows is None or frauds is None:
+def _data_lines(metrics: Mapping[str, Any]) -> list[str]:
+    data = metrics.get("data")
+    if data is None:
         return []
+    rows, frauds, prevalence = (data[name] for name in ("n_rows", "n_frauds", "prevalence"))
     line = f"Data         {rows:,} transactions, {frauds:,} frauds ({frauds / rows:.3%})"
-    prevalence = data.get("prevalence")
     if prevalence is not None:
         line += f"; figures at {prevalence:.3%}"
     return [line]
@@ -63,7 +59,7 @@ def _model_lines(metrics: Mapping[str, Any]) -> list[str]:
     if sgan.get("chosen_epoch") is not None:
         lines.append(f"SGAN         epoch {sgan['chosen_epoch']} chosen on validation rows")
     lines += _warnings(sgan)
-    caught = _first(sgan, "n_caught", "n_frauds_caught")
+    caught = sgan.get("n_caught")
     if caught is not None and sgan.get("n_frauds") is not None:
         alarms = sgan.get("n_false_alarms")
         lines.append(
@@ -116,19 +112,11 @@ def _interval(figure: Any) -> str:
     """Return a figure with its interval, e.g. ``0.842 (0.801-0.880)``."""
     if figure is None:
         return ABSENT
-    if not isinstance(figure, Mapping):
-        return f"{figure:.3f}"
-    low, high = figure.get("low"), figure.get("high")
-    text = f"{figure['value']:.3f}"
-    return text if low is None or high is None else f"{text} ({low:.3f}-{high:.3f})"
+    return f"{figure['value']:.3f} ({figure['low']:.3f}-{figure['high']:.3f})"
 
 
 def _words(name: str) -> str:
     return name if name == "SGAN" else name.replace("_", " ")
-
-
-def _first(content: Mapping[str, Any], *keys: str) -> Any:
-    return next((content[key] for key in keys if content.get(key) is not None), None)
 
 
 def plan_table(stages: list[tuple[str, list[str]]]) -> str:

@@ -55,14 +55,13 @@ def write_evidence(
     _rows(context, predictions, schema).to_parquet(folder / ROWS, index=False)
     _epochs(artifacts.folder("sgan")).to_csv(folder / EPOCHS, index=False)
     write_json(_inputs(context, schema), folder / INPUTS)
-    fidelity = artifacts.folder("augment") / "fidelity.json"
     params = context.params.model_dump(mode="json")
     run = {
         "data": artifacts.data_summary(),
         "split": read_json(artifacts.folder("split") / "split.json"),
         "params": {name: params[name] for name in params if name not in PARAMS_LEFT_OUT},
         "metrics": dict(metrics),
-        "fidelity": read_json(fidelity) if fidelity.exists() else None,
+        "fidelity": read_json(artifacts.folder("augment") / "fidelity.json"),
         "chosen": read_json(artifacts.folder("sgan") / "chosen.json"),
         "versions": installed(context.root),
     }

@@ -151,9 +151,8 @@ def _read_evidence(folder: Path, request: ThresholdRequest) -> Evidence | None:
     if request.rule is None or request.rule.name == "value":
         return None
     raise InputError(
-        f"{request.model} carries no validation rows to choose a threshold on: it was packaged by "
-        "an earlier version of Counterfoil; run the stage evaluate again, or set the threshold "
-        "with --value"
+        f"{request.model} was packaged without evidence, so it has no validation rows to choose a "
+        "threshold on: run the stage evaluate again, or set the threshold with --value"
     )
 
 

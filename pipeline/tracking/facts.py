@@ -52,10 +52,9 @@ def lock_tags(root: Path) -> dict[str, str]:
 def data_sha256(artifacts: Artifacts) -> str | None:
     """Return the SHA-256 that `ingest` gave the data, or None before it has run."""
     try:
-        value = artifacts.data_summary().get("sha256")
+        return str(artifacts.data_summary()["sha256"])
     except (FileNotFoundError, json.JSONDecodeError):
         return None
-    return None if value is None else str(value)
 
 
 def params_sha256(values: Mapping[str, Any]) -> str:

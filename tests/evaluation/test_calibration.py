@@ -99,11 +99,6 @@ def test_survives_json():
     )
 
 
-def test_reads_what_was_written_before_there_was_a_floor():
-    former = {"slope": 0.8, "intercept": -1.5}
-    assert LogisticCalibration.from_dict(former) == LogisticCalibration(0.8, -1.5, 0.0)
-
-
 def test_weights_are_copies():
     score, y = scored(300, 1, 0)
     weight = np.random.default_rng(0).integers(1, 4, 300)

@@ -346,7 +346,9 @@ def write_evidence_of(folder, n_rows=600, has_time=True, has_amount=True, seed=0
     (evidence / "epochs.csv").write_text("epoch\n0\n")
     write_json({}, evidence / "inputs.json")
     time = {"n_days": 4.0} if has_time else None
-    data = {"n_rows": 2 * n_rows, "n_frauds": int(label.sum()), "time": time}
+    data = {
+        "n_rows": 2 * n_rows, "n_frauds": int(label.sum()), "n_unlabelled": 0, "time": time,
+    }  # fmt: skip
     write_json({"data": data, "params": {"evaluate": {"prevalence": 0.01}}}, evidence / "run.json")
     manifest = read_json(folder / "model.json")
     found = {f"evidence/{path.name}": file_sha256(path) for path in evidence.iterdir()}

@@ -30,7 +30,6 @@ from pipeline.model.folder import read_manifest
 
 CARD_VERSION = 1
 CARD_FOLDER = "card"
-OLDER = "the model was packaged by a version of Counterfoil that did not keep it"
 
 
 def card_of(folder: Path, mlflow: Mapping[str, Any] | None = None) -> dict[str, Any]:
@@ -52,8 +51,8 @@ def card_of(folder: Path, mlflow: Mapping[str, Any] | None = None) -> dict[str, 
     path = folder / EVIDENCE / RUN
     if not path.is_file():
         raise InputError(
-            f"{folder} holds no evidence, which a model card is made from: it was packaged by an "
-            "earlier version of Counterfoil; run the stage evaluate again"
+            f"{folder} was packaged without evidence, which a model card is made from: run the "
+            "stage evaluate again"
         )
     run = read_json(path)
     threshold = manifest["threshold"]["value"]
@@ -112,7 +111,7 @@ def build_card(
         },
         "limits": words.limits(run),
         "guidance": {"texts": [dict(text) for text in words.GUIDANCE], "note": words.GUIDANCE_NOTE},
-        "versions": run.get("versions") or absent(OLDER),
+        "versions": run["versions"],
         "mlflow": dict(mlflow) if mlflow else absent("the card was made from a folder alone"),
         "parameters": run["params"],
     }
@@ -175,28 +174,20 @@ def _data(run: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _split(run: Mapping[str, Any]) -> dict[str, Any]:
-    params, judged = run["params"]["split"], run["metrics"]["data"]
-    parts = {
-        name: {"n_rows": judged[f"n_{name}_rows"], "n_frauds": judged[f"n_{name}_frauds"]}
-        for name in ("validation", "test")
-    }
-    found = run.get("split")
+    params = run["params"]["split"]
     budget = {name: params[name] for name in ("n_labelled_frauds", "n_labelled_genuine")}
     return {
         "method": params["method"],
         "seed": params["seed"],
         "delay_days": params["delay_days"],
-        "parts": found["parts"] if found else {"train": absent(OLDER), **parts},
+        "parts": run["split"]["parts"],
         "label_budget": budget if any(n is not None for n in budget.values()) else None,
     }
 
 
 def _pseudo_labels(run: Mapping[str, Any]) -> dict[str, Any]:
     """Return what unlabelled rows passed for in the chosen epoch, and what looked biased."""
-    metrics = run["metrics"][SGAN]
-    if "pseudo_label_warnings" not in metrics:
-        return absent(OLDER)
-    figures = run["chosen"]["figures"]
+    metrics, figures = run["metrics"][SGAN], run["chosen"]["figures"]
     if "pseudo_fraud_share" not in figures:
         return absent("no unlabelled rows took part as pseudo-labels in the chosen epoch")
     # What came after the chosen epoch did not teach this model.
@@ -214,7 +205,7 @@ def _threshold(manifest: Mapping[str, Any], run: Mapping[str, Any]) -> dict[str,
     threshold = manifest["threshold"]
     return {
         **threshold,
-        "reason": words.threshold_reason(threshold["rule"], threshold.get("values")),
+        "reason": words.threshold_reason(threshold["rule"], threshold["values"]),
         "when_packaged": run["metrics"][SGAN]["threshold"],
     }
 
@@ -229,14 +220,14 @@ def _calibration(manifest: Mapping[str, Any], judged: Mapping[str, Any]) -> dict
 
 
 def _augmentation(run: Mapping[str, Any]) -> dict[str, Any]:
-    params, fidelity = run["params"]["augment"], run["fidelity"]
+    params = run["params"]["augment"]
     off = params["method"] == "none"
     ablation = differences(run["metrics"], WITHOUT_AUGMENTATION)
     why = "no synthetic frauds were made (augment.method: none)"
     return {
         "method": params["method"],
         "parameters": params,
-        "fidelity": fidelity if fidelity and not off else absent(why if off else OLDER),
+        "fidelity": absent(why) if off else run["fidelity"],
         "ablation": ablation
         or absent(why if off else "the SGAN was not trained without (sgan.challenge_augmentation)"),
     }

@@ -40,7 +40,7 @@ def figures_of(judged: Mapping[str, Any]) -> dict[str, Any]:
     """Return counts and metrics of one classifier of metrics.json, each with its interval."""
     return {
         "threshold": judged["threshold"],
-        "counts": {name: judged[name] for name in COUNTS if name in judged},
+        "counts": {name: judged[name] for name in COUNTS},
         "amount_at_risk": judged.get("amount_at_risk"),
         "metrics": [
             {"name": name, "label": label, **_with_interval(judged[name])}

@@ -136,13 +136,8 @@ def _data(data: Mapping[str, Any]) -> list[Block]:
 def _split(split: Mapping[str, Any]) -> list[Block]:
     rows = []
     for name in ("train", "validation", "test", "excluded"):
-        part = split["parts"].get(name)
-        if part is None:
-            continue
-        why = absence(part)
         keys = ("n_rows", "n_frauds", "n_labelled", "n_labelled_frauds")
-        cells = [why, ABSENT, ABSENT, ABSENT] if why else [count(part.get(key)) for key in keys]
-        rows.append([name, *cells])
+        rows.append([name, *(count(split["parts"][name][key]) for key in keys)])
     budget = split["label_budget"]
     kept = (
         "every training row keeps its label"
@@ -199,12 +194,7 @@ def _versions(card: Mapping[str, Any]) -> list[Block]:
         ["Members in use", f"{model['n_active_members']} of {model['n_members']}"],
         ["Epoch", f"{model['chosen_epoch']} ({model['chosen_by']})"],
     ]
-    why = absence(versions)
-    rows += (
-        [["Libraries", why]]
-        if why
-        else [[name, str(versions[name] or NO_LOCK)] for name in versions]
-    )
+    rows += [[name, str(versions[name] or NO_LOCK)] for name in versions]
     why = absence(mlflow)
     rows += (
         [["MLflow: run, code commit, lock", why]]

@@ -217,12 +217,12 @@ def _one_model(one: Mapping[str, Any]) -> list[str]:
 
 
 def _past(entry: Mapping[str, Any]) -> list[str]:
-    values = ", ".join(f"{name} {value}" for name, value in (entry.get("values") or {}).items())
+    values = ", ".join(f"{name} {value}" for name, value in entry["values"].items())
     shown = {
-        **{name: entry.get(name) or ABSENT for name in HISTORY},
-        "since": moment(entry.get("since")) if entry.get("since") else "as packaged",
-        "value": number(entry.get("value"), 6),
-        "rule": f"{entry.get('rule', ABSENT)}{f' ({values})' if values else ''}",
+        **{name: entry[name] or ABSENT for name in HISTORY},
+        "since": moment(entry["since"]) if entry["since"] else "as packaged",
+        "value": number(entry["value"], 6),
+        "rule": f"{entry['rule']}{f' ({values})' if values else ''}",
     }
     return [str(shown[name]) for name in HISTORY]
 

@@ -48,7 +48,6 @@ def augmentation(found: Mapping[str, Any]) -> list[Block]:
 
 
 def _fidelity(found: Mapping[str, Any]) -> list[Block]:
-    privacy, holdout = found.get("privacy") or {}, found.get("holdout") or {}
     blocks = [
         text(
             f"{count(found['n_synthetic'])} synthetic frauds beside {count(found['n_real'])} real "
@@ -57,44 +56,40 @@ def _fidelity(found: Mapping[str, Any]) -> list[Block]:
         )
     ]
     header = ["Figure", "Synthetic frauds", "Validation frauds"]
-    blocks.append(table("Fidelity and privacy", header, _figures(found, privacy, holdout), "12"))
-    distances = {**holdout, **privacy}
+    blocks.append(table("Fidelity and privacy", header, _figures(found), "12"))
+    distances = {**found["holdout"], **found["privacy"]}
     far = [
-        [label, number(of.get("median")), number(of.get("quantile_05"))]
+        [label, number(distances[name]["median"]), number(distances[name]["quantile_05"])]
         for name, label in DISTANCES.items()
-        if (of := distances.get(name))
     ]
-    if far:
-        caption = "Distance to the nearest real fraud, in standard deviations of each column"
-        blocks.append(table(caption, ["From and to", "Median", "5 % quantile"], far, "12"))
+    caption = "Distance to the nearest real fraud, in standard deviations of each column"
+    blocks.append(table(caption, ["From and to", "Median", "5 % quantile"], far, "12"))
     missing = [f"{name} not available: {why}" for name, why in found["unavailable"].items()]
     return [*blocks, bullets(missing)] if missing else blocks
 
 
-def _figures(
-    found: Mapping[str, Any], privacy: Mapping[str, Any], holdout: Mapping[str, Any]
-) -> list[list[str]]:
+def _figures(found: Mapping[str, Any]) -> list[list[str]]:
     """Return name, figure of the synthetic and of the validation frauds."""
-    two, ks, correlation = (found.get(key) or {} for key in ("two_sample", "ks", "correlation"))
-    held = {key: holdout.get(key) or {} for key in ("ks", "correlation")}
+    two, privacy, held = (found[key] for key in ("two_sample", "privacy", "holdout"))
+    ks, correlation = found["ks"], found["correlation"]
     return [
         [
             "Kolmogorov-Smirnov distance, mean over columns",
-            number(ks.get("mean")),
-            number(held["ks"].get("mean")),
+            number(ks["mean"]),
+            number(held["ks"]["mean"]),
         ],
-        ["The same, largest", number(ks.get("max")), number(held["ks"].get("max"))],
+        ["The same, largest", number(ks["max"]), number(held["ks"]["max"])],
         [
             "Difference of correlations, mean",
-            number(correlation.get("mean_absolute_difference")),
-            number(held["correlation"].get("mean_absolute_difference")),
+            number(correlation["mean_absolute_difference"]),
+            number(held["correlation"]["mean_absolute_difference"]),
         ],
-        ["Told from real by logistic regression, ROC AUC", number(two.get("logistic_auc")), ABSENT],
-        ["Told from real by a random forest, ROC AUC", number(two.get("forest_auc")), ABSENT],
-        ["Exact copies of real frauds", count(privacy.get("n_exact_copies")), ABSENT],
+        ["Told from real by logistic regression, ROC AUC", number(two["logistic_auc"]), ABSENT],
+        ["Told from real by a random forest, ROC AUC", number(two["forest_auc"]), ABSENT],
+        ["Exact copies of real frauds", count(privacy["n_exact_copies"]), ABSENT],
         [
             "Share nearer to a real fraud than 95 % of real frauds are to each other",
-            number(privacy.get("share_nearer_than_real")),
+            number(privacy["share_nearer_than_real"]),
             ABSENT,
         ],
     ]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from pipeline.model.threshold_rule import worded
+
 FEW_FRAUDS = 200  # below it the 95 % interval of a recall of one half is wider than 14 points
 
 INTENDED = (
@@ -69,7 +71,6 @@ GUIDANCE_NOTE = (
     "This names what reviewers ask about; it is no legal advice and claims no compliance."
 )
 
-_VALUE_OF = {"alerts": "alerts_share"}
 _REASONS = {
     "f1": "a high F1 on new rows: halfway between the threshold of the highest F1 on validation "
     "rows and that of the highest F1 that their calibrated scores expect",
@@ -107,7 +108,7 @@ def limits(run: Mapping[str, Any]) -> list[str]:
     found = []
     if n_frauds < FEW_FRAUDS:
         found.append(f"Few frauds: the test rows hold {n_frauds:,}, so the intervals are wide.")
-    time = data.get("time")
+    time = data["time"]
     found.append(
         f"One window: the data span {time['n_days']:.3g} days, and nothing shows how the model "
         "does later."
@@ -130,26 +131,24 @@ def limits(run: Mapping[str, Any]) -> list[str]:
     return [*found, *_ALWAYS]
 
 
-def threshold_reason(rule: str, values: Mapping[str, float] | None = None) -> str:
+def threshold_reason(rule: str, values: Mapping[str, float]) -> str:
     """Return what a threshold rule aims at, and on which rows.
 
     Parameters
     ----------
     rule : str
-        Its name, or as earlier versions wrote it, name and value: "alerts 0.001".
-    values : mapping of str to float, optional
+        The name of the rule.
+    values : mapping of str to float
         The values of the rule, by the names of `pipeline.model.threshold_rule`.
+
+    Raises
+    ------
+    InputError
+        If there is no such rule, or it lacks a value.
 
     Examples
     --------
     >>> threshold_reason("precision", {"precision": 0.9})
     'the highest recall at which the precision on validation rows is at least 0.9'
-    >>> threshold_reason("precision 0.9")
-    'the highest recall at which the precision on validation rows is at least 0.9'
     """
-    name, _, value = rule.partition(" ")
-    known = {_VALUE_OF.get(name, name): value} if value else dict(values or {})
-    try:
-        return _REASONS[name].format(**known)
-    except KeyError:
-        return f"the rule “{rule}”"
+    return worded(_REASONS, rule, values)

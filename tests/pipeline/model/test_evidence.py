@@ -60,6 +60,7 @@ def test_transactions_of_a_day_at_the_stated_fraud_rate(evidence, trained_projec
 def test_a_model_without_evidence_names_the_cure(packaged):
     assert not (packaged.folder / FOLDER).exists()
     with pytest.raises(
-        InputError, match=r"run the stage evaluate again \(compare can also rescore"
+        InputError,
+        match=r"without evidence: run the stage evaluate again \(compare can also rescore",
     ):
         read_evidence(packaged.folder)

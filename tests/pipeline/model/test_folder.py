@@ -131,3 +131,11 @@ def test_another_format_and_a_damaged_manifest_are_refused(copy):
     (copy / "model.json").write_text("{")
     with pytest.raises(InputError, match="damaged"):
         model_folder.load(copy)
+
+
+def test_a_calibration_without_a_floor_is_refused(copy):
+    manifest = json.loads((copy / "model.json").read_text())
+    del manifest["calibration"]["floor"]
+    (copy / "model.json").write_text(json.dumps(manifest))
+    with pytest.raises(InputError, match=r"'floor'.*run the stage evaluate again"):
+        model_folder.load(copy)

@@ -205,7 +205,7 @@ def copy(packaged, tmp_path):
 
 @pytest.mark.parametrize("suffix", [".csv", ".parquet"])
 def test_without_alerts_the_columns_are_there_and_empty(copy, source, tmp_path, suffix):
-    model = copy(threshold={"value": 1.0, "rule": "none"})
+    model = copy(threshold={"value": 1.0, "rule": "value", "values": {"value": 1.0}})
     out = tmp_path / f"out{suffix}"
     assert score(model, source, out, reasons=True).n_alerts == 0
     written = pd.read_csv(out) if suffix == ".csv" else pd.read_parquet(out)
@@ -215,7 +215,7 @@ def test_without_alerts_the_columns_are_there_and_empty(copy, source, tmp_path, 
 
 def test_a_model_without_a_baseline_says_what_to_do(copy, source, tmp_path):
     model = copy(baseline=None)
-    with pytest.raises(InputError, match=r"no baseline .* run the stage evaluate again"):
+    with pytest.raises(InputError, match=r"without a baseline .* run the stage evaluate again"):
         score(model, source, tmp_path / "out.csv", reasons=True)
     assert not (tmp_path / "out.csv").exists()
     score(model, source, tmp_path / "out.csv")

@@ -23,12 +23,12 @@ BUDGET = ThresholdRule("alerts_per_day", {"alerts_per_day": 40.0})
 
 @pytest.fixture
 def empty(tmp_path):
-    """A packaged model of an earlier version: no evidence, no values of the rule, no history."""
+    """A packaged model without evidence, whose threshold was never changed."""
     folder = tmp_path / "model"
     folder.mkdir()
     (folder / "scaler.skops").write_bytes(b"scaler")
     files = {"scaler.skops": hashlib.sha256(b"scaler").hexdigest()}
-    threshold = {"value": 0.6, "rule": "alerts 0.05"}
+    threshold = {"value": 0.6, "rule": "alerts", "values": {"alerts_share": 0.05}}
     write_json({"format_version": 1, "files": files, "threshold": threshold}, folder / "model.json")
     return folder
 
@@ -141,7 +141,7 @@ def test_history_grows_by_one_and_keeps_what_was(model):
         assert entries[-1]["value"] == manifest["threshold"]["value"]
         assert {**manifest, "threshold": None} == {**former, "threshold": None}
     assert entries[0]["value"] == 0.6
-    assert entries[0]["rule"] == "alerts 0.05"
+    assert (entries[0]["rule"], entries[0]["values"]) == ("alerts", {"alerts_share": 0.05})
     assert [entry["rule"] for entry in entries[1:]] == ["f1", "cost", "alerts_per_day", "f1"]
 
 
@@ -250,11 +250,22 @@ def test_an_edited_threshold_is_noticed(model):
 
 
 def test_a_model_without_evidence_is_shown_and_set_by_hand_alone(empty):
-    assert "Threshold    0.6, alerts 0.05" in describe(change(empty))
+    text = describe(change(empty))
+    assert "Threshold    0.6, alerts on at most 0.05 of the transactions" in text
     with pytest.raises(InputError, match="set the threshold with --value"):
         change(empty, F1)
     change(empty, ThresholdRule("value", {"value": 0.5}))
     assert [entry["value"] for entry in history(read_manifest(empty))] == [0.6, 0.5]
+
+
+def test_a_rule_with_its_value_in_the_name_is_refused(empty):
+    manifest = read_json(empty / "model.json")
+    manifest["threshold"] |= {"rule": "alerts 0.05", "values": {}}
+    write_json(manifest, empty / "model.json")
+    with pytest.raises(
+        InputError, match=r"rule 'alerts 0\.05' with .* run the stage evaluate again"
+    ):
+        describe(change(empty))
 
 
 @pytest.mark.parametrize(

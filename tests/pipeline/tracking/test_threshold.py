@@ -86,7 +86,8 @@ def test_each_change_is_a_version_and_leaves_the_former_alone(logged, packaged, 
     with packaged_model("models:/counterfoil/2", tmp_path) as folder:
         manifest = read_json(folder / "model.json")
         model = load(folder)
-    assert [entry["rule"] for entry in history(manifest)] == ["alerts 0.05", "f1", "alerts"]
+    packaged_rule = read_json(packaged.folder / "model.json")["threshold"]["rule"]
+    assert [entry["rule"] for entry in history(manifest)] == [packaged_rule, "f1", "alerts"]
     result = model.predict(packaged.transactions)
     assert float(second.tags["counterfoil.threshold"]) == model.threshold
     assert (result["decision"] == (result["score"] >= model.threshold)).all()
