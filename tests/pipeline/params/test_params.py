@@ -230,10 +230,10 @@ def test_every_key_is_documented_with_its_default():
         # The picture is the stage's own matter.
         (
             "autoencoder",
-            ["autoencoder.TabularAutoencoder", "training.TrainingSettings"],
+            ["encoders.autoencoder.TabularAutoencoder", "encoders.training.TrainingSettings"],
             {"n_pictured_rows"},
         ),
-        ("vae", ["vae.TabularVAE", "training.TrainingSettings"], set()),
+        ("vae", ["encoders.vae.TabularVAE", "encoders.training.TrainingSettings"], set()),
         # The estimator's seed is called random_state; the challenger is the stage's own matter.
         ("sgan", ["classifier.SGANClassifier"], {"seed", "challenge_augmentation"}),
     ],
@@ -241,7 +241,7 @@ def test_every_key_is_documented_with_its_default():
 def test_fields_are_named_like_the_arguments_of_the_class(section, names, of_the_stage):
     arguments = set()
     for name in names:
-        module, _, attribute = name.partition(".")
+        module, _, attribute = name.rpartition(".")
         built = getattr(importlib.import_module(f"models.{module}"), attribute)
         arguments |= set(inspect.signature(built).parameters)
     fields = set(Params.model_fields[section].annotation.model_fields)

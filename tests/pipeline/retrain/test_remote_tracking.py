@@ -114,6 +114,7 @@ def everything_written(folder):
     return "".join(path.read_bytes().decode("latin-1") for path in files)
 
 
+@pytest.mark.full
 def test_a_restart_in_mid_run_is_waited_out(remote):
     first = remote.outcome()
     assert (first["outcome"], first["challenger"]) == ("promoted", "1")
@@ -162,6 +163,7 @@ def test_a_restart_in_mid_run_is_waited_out(remote):
         assert secret not in output + errors + everything_written(remote.folder)
 
 
+@pytest.mark.full
 def test_a_server_away_for_long_costs_one_call(remote):
     assert remote.outcome()["challenger"] == "1"
     remote.deliver(1)
