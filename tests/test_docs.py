@@ -62,7 +62,7 @@ def test_links_lead_somewhere(page):
 @pytest.mark.parametrize("stage", STAGES)
 def test_every_stage_is_described(stage):
     row = rf"^\| `{stage}` \|"
-    assert re.search(row, read("docs/stages.md"), flags=re.MULTILINE)
+    assert re.search(row, read("docs/run.md"), flags=re.MULTILINE)
     assert re.search(row, read("README.md"), flags=re.MULTILINE)
 
 
@@ -117,6 +117,12 @@ def test_every_make_target_is_mentioned():
     assert {target for target in targets if f"make {target}" not in pages} == set()
     mentioned = set(re.findall(r"(?:^|`)make ([a-z-]+)", pages, flags=re.MULTILINE))
     assert mentioned <= targets
+
+
+def test_every_command_has_its_page():
+    words = {path.stem for path in (REPOSITORY / "pipeline" / "commands").glob("[a-z]*.py")}
+    for word in words - {"logging_options", "numbers"}:
+        assert f"counterfoil {word}" in read(f"docs/{word}.md"), word
 
 
 def test_the_folder_tree_of_the_readme_exists():

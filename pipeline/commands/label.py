@@ -123,7 +123,7 @@ def import_(file: Path, replace: bool, params_file: Path) -> None:
     if 2 * done.n_chosen > done.n_labels:
         click.echo(
             f"Of {done.n_labels} labels {done.n_chosen} were chosen by a model: while rows without "
-            "a label are left,\nconsider sgan.pseudo_label_weight: 0 (docs/labelling.md)"
+            "a label are left,\nconsider sgan.pseudo_label_weight: 0 (docs/label.md)"
         )
 
 
