@@ -46,7 +46,7 @@ HOMES = {
     "tensorflow": ("models/",),
     "keras": ("models/",),
     "mlflow": ("pipeline/tracking/",),
-    "dvc": ("pipeline/run/",),
+    "dvc": ("pipeline/run/dvc_engine.py",),
     "xgboost": (),
 }
 NEVER = {"pickle", "joblib", "cloudpickle", "dill", "shelve"}

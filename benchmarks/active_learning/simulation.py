@@ -100,6 +100,7 @@ def run_job(job, fold, labelled):
     import keras
 
     from models.classifier import SGANClassifier
+    from models.sgan.lending import forget_trainers
 
     started = time.perf_counter()
     y = np.full(len(fold.y), UNLABELLED)
@@ -113,6 +114,7 @@ def run_job(job, fold, labelled):
     score = classifier.decision_function(fold.X_test)
     pool = np.flatnonzero(y == UNLABELLED)
     log_odds = classifier.decision_function_members(fold.X[pool])
+    forget_trainers()
     keras.backend.clear_session()
     later = [n for n in counts_of(job.strategy) if n > job.n_labels]
     queried = {}

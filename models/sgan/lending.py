@@ -8,6 +8,7 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from models.devices import is_deterministic
 from models.sgan.model import SGAN
 from models.sgan.training import SGANTrainer, SGANTrainingSettings
 
@@ -25,8 +26,10 @@ def lent_trainer(
     """Yield a trainer that starts from the weights and seeds of a model, as a new one would.
 
     It is a trainer that was used before where one of the same class, networks and settings is at
-    hand, and no other thread has it; results do not depend on which it is. Its networks are its
-    own: whoever wants to keep the outcome copies `average` before the block ends.
+    hand, and no other thread has it; results do not depend on which it is. The seed of the weights
+    belongs to the networks, since it deals the columns, so fits without a fixed `random_state`
+    share nothing. The networks of the trainer are its own: to keep the outcome, copy `average`
+    before the block ends.
 
     Parameters
     ----------
@@ -37,13 +40,13 @@ def lent_trainer(
     settings : SGANTrainingSettings
         How it is trained.
     seed : int
-        Of every draw but dropout, which has the model's own.
+        Seed of every draw but dropout, which has the model's own.
     """
-    key = (trainer_class, _shape_of(model), settings)
+    key = (trainer_class, settings, *_shape_of(model))
     with _lock:
         trainer = _kept.pop(key, None)
     if trainer is None:
-        trainer = trainer_class(SGAN.from_config(model.get_config()), settings, seed)
+        trainer = trainer_class(_copy_of(model), settings, seed)
     trainer.start_from(model, seed)
     yield trainer
     with _lock:
@@ -58,7 +61,29 @@ def forget_trainers() -> None:
         _kept.clear()
 
 
-def _shape_of(model: SGAN) -> str:
-    """Return all that the graph of a model depends on, its device included."""
-    config = json.dumps(model.get_config(), sort_keys=True, default=str)
-    return f"{config} {model.input_mean.value.device}"
+def _copy_of(model: SGAN) -> SGAN:
+    """Return an SGAN of equal shape, with encoders of its own."""
+    encoders = {
+        name: None if encoder is None else type(encoder).from_config(encoder.get_config())
+        for name, encoder in _encoders_of(model).items()
+    }
+    return SGAN(**model.settings, **encoders, dtype=model.dtype_policy)
+
+
+def _shape_of(model: SGAN) -> tuple:
+    """Return all that the graph of a model depends on, besides the training's settings."""
+    encoders = [
+        None if encoder is None else (type(encoder), _text(encoder.get_config()))
+        for encoder in _encoders_of(model).values()
+    ]
+    place = model.input_mean.value.device
+    # TensorFlow traces other kernels where operations must be deterministic.
+    return (_text(model.settings), model.dtype_policy.name, *encoders, place, is_deterministic())
+
+
+def _encoders_of(model: SGAN) -> dict:
+    return {"autoencoder": model.autoencoder, "vae": model.vae}
+
+
+def _text(config: dict) -> str:
+    return json.dumps(config, sort_keys=True, default=str)

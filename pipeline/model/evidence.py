@@ -24,6 +24,7 @@ from pipeline.files.atomic import read_json
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
+
 SGAN = "sgan"  # the name of the classifier among the figures of itself and its challengers
 FOLDER = "evidence"
 ROWS, EPOCHS, INPUTS, RUN = "rows.parquet", "epochs.csv", "inputs.json", "run.json"

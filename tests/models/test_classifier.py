@@ -334,12 +334,11 @@ def test_the_generator_stays_as_it_was_without_the_game(rows):
         def _build_model(self, n_features, seed):
             model = build(self, n_features, seed)
             seen["before"] = [w.numpy() for w in model.generator.weights]
-            seen["model"] = model
             return model
 
-    Watched(**{**SMALL, "epochs": 1, "unsupervised_weight": 0.0}).fit(*rows)
-    for before, after in zip(seen["before"], seen["model"].generator.weights, strict=True):
-        np.testing.assert_array_equal(before, after.numpy())
+    fitted = Watched(**{**SMALL, "epochs": 1, "unsupervised_weight": 0.0}).fit(*rows)
+    for before, after in zip(seen["before"], fitted.last_model_.generator.weights, strict=True):
+        np.testing.assert_allclose(after.numpy(), before, rtol=1e-5)  # an average rounds
 
 
 @pytest.fixture(scope="module")

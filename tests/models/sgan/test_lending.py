@@ -37,7 +37,11 @@ def fitted(autoencoder=None, rows=X, **options):
 
 
 def encoder(seed):
-    return TabularAutoencoder(4, hidden_units=(3,), latent_dim=2, seed=seed)
+    """Encoders of one shape, and weights by the seed."""
+    model = TabularAutoencoder(4, hidden_units=(3,), latent_dim=2, seed=1)
+    rng = np.random.default_rng(seed)
+    model.set_weights([rng.normal(size=weight.shape) for weight in model.get_weights()])
+    return model
 
 
 def assert_equal_weights(a, b):
@@ -45,23 +49,42 @@ def assert_equal_weights(a, b):
         np.testing.assert_array_equal(one, other)
 
 
-def test_a_second_fit_gives_what_it_gives_by_itself():
-    alone = fitted(encoder(2), X[::-1])
+@pytest.fixture
+def made(monkeypatch):
+    """The trainers that are made: one for fits that share their graph."""
+    trainers, make = [], SGANTrainer.__init__
+
+    def counted(self, *arguments):
+        trainers.append(self)
+        make(self, *arguments)
+
+    monkeypatch.setattr(SGANTrainer, "__init__", counted)
+    return trainers
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"normalization": "batch", "optimizer": "rmsprop"}, {"spectral_norm": True}],
+    ids=str,
+)
+def test_a_second_fit_gives_what_it_gives_by_itself(options, made):
+    alone = fitted(encoder(2), X[::-1], **options)
     forget_trainers()
-    fitted(encoder(1))
-    after_another = fitted(encoder(2), X[::-1])
+    fitted(encoder(1), **options)
+    after_another = fitted(encoder(2), X[::-1], **options)
+    assert len(made) == 2
     assert_equal_weights(after_another.model_, alone.model_)
     assert_equal_weights(after_another.last_model_, alone.last_model_)
 
 
-def test_a_later_fit_leaves_an_earlier_one_as_it_was():
+def test_a_later_fit_leaves_an_earlier_one_as_it_was(made):
     former_encoder = encoder(1)
     former = fitted(former_encoder)
-    kept = [model.get_weights() for model in (former.model_, former.last_model_, former_encoder)]
+    models = (former.model_, former.last_model_, former_encoder)
+    kept = [model.get_weights() for model in models]
     fitted(encoder(2), X[::-1])
-    for model, weights in zip(
-        (former.model_, former.last_model_, former_encoder), kept, strict=True
-    ):
+    assert len(made) == 1
+    for model, weights in zip(models, kept, strict=True):
         for one, other in zip(model.get_weights(), weights, strict=True):
             np.testing.assert_array_equal(one, other)
 
