@@ -35,6 +35,7 @@ def test_no_sgan_collapses_and_it_beats_logistic_regression(tmp_path):
         "creditcard",
         "creditcard_dev.parquet",
         "autoencoder.epochs=5",
+        "autoencoder.n_pictured_rows=300",
         "vae.epochs=5",
         "sgan.epochs=6",
         "sgan.challenge_augmentation=false",
@@ -51,7 +52,15 @@ def test_no_sgan_collapses_and_it_beats_logistic_regression(tmp_path):
 
 def test_the_csv_preset_runs_to_the_end(tmp_path):
     metrics = metrics_of_a_run(
-        tmp_path, "creditcard_csv", "creditcard_head.csv", "evaluate.n_resamples=100"
+        tmp_path,
+        "creditcard_csv",
+        "creditcard_head.csv",
+        "autoencoder.epochs=2",
+        "autoencoder.n_pictured_rows=300",
+        "vae.epochs=2",
+        "sgan.epochs=3",
+        "sgan.challenge_augmentation=false",
+        "evaluate.n_resamples=100",
     )
     assert metrics["data"]["n_rows"] == 4000
     assert 0 < metrics["sgan"]["average_precision"]["value"] <= 1

@@ -137,6 +137,7 @@ def unfinished_copy(finished, folder):
     return shutil.copytree(finished, folder, ignore=shutil.ignore_patterns(*left_out))
 
 
+@pytest.mark.full
 def test_a_run_killed_in_two_stages_ends_like_an_undisturbed_one(finished, tmp_path):
     folder = unfinished_copy(finished, tmp_path / "killed")
     kill_in("autoencoder", folder, ".autoencoder.new", seconds_later=1)

@@ -17,13 +17,14 @@ import pytest
 
 from features.schema import TransactionSchema
 from pipeline.errors import CounterfoilError, InputError
-from pipeline.files import chunks
+from pipeline.files import chunk, chunks
 from pipeline.files.categories import spell_booleans, text_columns
 from pipeline.files.csv_file import MISSING, CsvFile
 from pipeline.model import folder as model_folder
 from pipeline.model.card.card import state_sha256
 from pipeline.score import command as scoring
 from pipeline.score.command import score
+from pipeline.tracking import opening
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 N_ROWS = 1500
@@ -38,13 +39,13 @@ def loaded(packaged):
 @pytest.fixture(autouse=True)
 def loaded_once(monkeypatch, loaded):
     """Loading takes seconds, and is not what is tested here."""
-    monkeypatch.setattr(scoring, "_load", lambda folder: loaded)
+    monkeypatch.setattr(opening, "_load", lambda folder: loaded)
 
 
 @pytest.fixture
 def small_chunks(monkeypatch):
     """Chunks of 100 rows, so that the packaged model's 1,500 rows take fifteen."""
-    monkeypatch.setattr(chunks, "ROWS_PER_CHUNK", 100)
+    monkeypatch.setattr(chunk, "ROWS_PER_CHUNK", 100)
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +73,7 @@ def test_chunks_change_nothing(packaged, table, tmp_path, monkeypatch, suffix_in
     whole, parts = tmp_path / f"whole{suffix_out}", tmp_path / f"parts{suffix_out}"
     score(str(packaged.folder), source, whole, reasons=True)
     # Reasons compile for a second in each chunk.
-    monkeypatch.setattr(chunks, "ROWS_PER_CHUNK", 400)
+    monkeypatch.setattr(chunk, "ROWS_PER_CHUNK", 400)
     done = score(str(packaged.folder), source, parts, reasons=True)
 
     assert done.n_rows == N_ROWS
@@ -349,9 +350,9 @@ def test_categories_do_not_depend_on_their_neighbours(tmp_path):
 
 
 def test_wide_tables_get_shorter_chunks():
-    assert chunks.rows_per_chunk(31) == 100_000
-    assert chunks.rows_per_chunk(400) == 10_000
-    assert chunks.rows_per_chunk(1_000_000) == 1_000
+    assert chunk.rows_per_chunk(31) == 100_000
+    assert chunk.rows_per_chunk(400) == 10_000
+    assert chunk.rows_per_chunk(1_000_000) == 1_000
 
 
 BAR = """
