@@ -29,7 +29,7 @@ test: $(READY)  ## Run all tests, of long repetitions a small case each.
 	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not full"
 
 test-full: $(READY)  ## Run all tests with many kills and long simulations (about half an hour).
-	COUNTERFOIL_KILLS=20 $(BIN)/python -m pytest -n 2 --dist loadgroup
+	COUNTERFOIL_KILLS=10 $(BIN)/python -m pytest -n 2 --dist loadgroup
 
 check: $(READY)  ## Format, lint, types, import arrows and the fast tests.
 	$(BIN)/ruff format --check .

@@ -216,6 +216,7 @@ def test_a_server_that_is_away_and_a_disk_that_is_full_cost_nothing(project, und
     assert project.state() == undisturbed.state
 
 
+@pytest.mark.timeout(600 + 60 * N_KILLS)
 def test_kills_at_random_moments_leave_no_trace(project, undisturbed):
     project.deliver(0)
     moments = random.Random(5)
